@@ -1,0 +1,1 @@
+"""The front desk: dialogue, core, shell, command line and scenes."""

@@ -1,0 +1,1 @@
+"""The record: the words everyone shares, and where they are kept."""

@@ -1,0 +1,1 @@
+"""Codes as data: vital signs with LOINC codes and UCUM units."""

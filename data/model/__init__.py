@@ -1,0 +1,1 @@
+"""The domain model: frozen dataclasses that are stored or that two rooms exchange."""

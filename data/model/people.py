@@ -1,0 +1,116 @@
+"""People and how to reach them: Patient, Practitioner, CareTeam and ContactPoint in FHIR's words."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+
+class Role(StrEnum):
+    """What a person may do here; a title such as "nurse" is free text beside it."""
+
+    PATIENT = "patient"
+    PROXY = "proxy"
+    CLINICIAN = "clinician"
+    CARE_MANAGER = "care manager"
+    ADMINISTRATOR = "administrator"
+    OPERATIONS = "operations"
+    TESTER = "tester"
+
+
+class ChannelKind(StrEnum):
+    """The kind of door a message goes through."""
+
+    SMS = "sms"
+    TELEGRAM = "telegram"
+    CONSOLE = "console"
+
+
+class ContactState(StrEnum):
+    """Whether an address may be used: a carrier's STOP ends it until START."""
+
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPoint:
+    """One address of a person: an address is never proof of who writes."""
+
+    system: ChannelKind
+    value: str
+    state: ContactState = ContactState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """A daily window in the person's zone; `start` after `end` means over midnight."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A personal limit: outside `low`..`high` (UCUM `unit` of the code) counts for this patient.
+
+    `code` is a key of the vital-sign vocabulary, such as "oxygen-saturation".
+    """
+
+    code: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A patient or a practitioner. `code` is what may stand in an SMS ("A-17"), `name` never.
+
+    `step` is the person's place on the escalation ladder (1 is told first), None for nobody's ladder.
+    `spo2_scale` 2 is for hypercapnic respiratory failure (NEWS2, RCP 2017), set by a clinician only.
+    """
+
+    id: str
+    code: str
+    name: str
+    role: Role
+    title: str
+    zone: str
+    contacts: tuple[ContactPoint, ...] = ()
+    language: str = "en"
+    quiet: QuietHours | None = None
+    step: int | None = None
+    limits: tuple[Limit, ...] = ()
+    born_on: date | None = None
+    spo2_scale: int = 1
+    on_oxygen: bool = False
+    paused_until: datetime | None = None
+    consents: tuple["Consent", ...] = ()
+    active: bool = True
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The person's zone, for reckoning wall-clock times."""
+        return ZoneInfo(self.zone)
+
+    def consents_to(self, purpose: "Purpose") -> bool:
+        """True while the latest consent for `purpose` is given (nothing recorded means not given)."""
+        return any(c.purpose == purpose and c.given for c in self.consents)
+
+
+class Purpose(StrEnum):
+    """What a patient agrees to, each by itself."""
+
+    MONITORING = "monitoring"
+    MESSAGING = "messaging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """The latest word of a patient on one purpose; the journal keeps the earlier ones."""
+
+    purpose: Purpose
+    given: bool
+    recorded_at: datetime
+    source: str = field(default="paper")

@@ -1,0 +1,148 @@
+"""All seams in one place: what the house asks of a clock, a record, a parser, a risk model and a channel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from data.model.chart import Changes, Chart, Entry
+from data.model.communication import Communication, SendState
+from data.model.conversation import Parse, RawMessage
+from data.model.observation import Observation
+from data.model.people import ChannelKind, ContactPoint, Person
+from data.model.plan import Due
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on one row of work. `token` fences: a later claim of the same row has a larger one.
+
+    `attempt` is 1 for the first claim; more means that an earlier worker died or let go.
+    """
+
+    row_id: str
+    token: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUse:
+    """A reply code given to a recipient for one escalation."""
+
+    recipient: str
+    code: str
+    escalation_id: str
+    subject: str
+    given_at: datetime
+
+
+class Record(Protocol):
+    """The whole record behind one narrow port: few reads, one write (`commit`), claims for workers.
+
+    Every method may raise `Unavailable`; after that the outcome is unknown and the same call is safe to repeat.
+    All instants are aware UTC.
+    """
+
+    def keep(self, message: RawMessage) -> bool:
+        """Store an inbound message under its id for ever; False when it was there already (nothing changes)."""
+
+    def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
+        """The oldest unfinished message that is first in its `order` and not leased, or None."""
+
+    def finish_message(self, claim: Claim) -> bool:
+        """Mark a claimed message as done; False when the claim was lost to a later one."""
+
+    def chart(self, subject: str) -> Chart:
+        """The chart of a person, rolled forward to the journal's end; revision 0 when nothing is known."""
+
+    def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
+        """Measured values with `since` <= effective_at < `until`, oldest first."""
+
+    def commit(self, chart: Chart, event_id: str, kind: str, actor: str, changes: Changes, now: datetime) -> bool:
+        """Write one event's changes on top of `chart.revision`, all or nothing.
+
+        True when written; False when this event was committed before (nothing changes).
+        Raises `Conflict` when the chart has moved on: reload and decide again.
+        """
+
+    def committed(self, subject: str, event_id: str) -> bool:
+        """Whether this event is in the subject's journal."""
+
+    def claim_due(self, now: datetime, lease: timedelta) -> tuple[Due, Claim] | None:
+        """The earliest timer that is due and not leased, or None. A commit with `Due.done` removes it."""
+
+    def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
+        """The next queued communication (safety and P1 first, then oldest) past its `not_before`, or None.
+
+        The claim's `attempt` tells an earlier sender that died with the outcome unknown. A commit that changes
+        the communication's state, or queues it again, ends the claim and resets `attempt`.
+        """
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """The earliest instant after `now` at which a timer, a held message or a lapsed lease wants attention."""
+
+    def person_at(self, system: ChannelKind, value: str) -> Person | None:
+        """Who has this address (in any state), or None."""
+
+    def people(self) -> tuple[Person, ...]:
+        """Everyone, in order of enrolment."""
+
+    def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
+        """A 3-digit code, unique per recipient for 30 days; the same for the same escalation (idempotent)."""
+
+    def code_use(self, recipient: str, code: str, now: datetime) -> CodeUse | None:
+        """What a code of the last 30 days stands for."""
+
+    def codes_of(self, recipient: str, since: datetime) -> tuple[CodeUse, ...]:
+        """Codes given to a recipient since then, oldest first."""
+
+    def journal(self, subject: str | None = None) -> Iterator[Entry]:
+        """Every entry of one person, or of everyone, in order of commit."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class Parser(Protocol):
+    """From words to meaning."""
+
+    def parse(self, text: str, language: str) -> Parse:
+        """What the text says; `understood` is False when nothing. Raises `Unavailable` when the engine is down."""
+
+
+class RiskModel(Protocol):
+    """A learned estimate beside the rules."""
+
+    def score(self, chart: Chart, now: datetime) -> float | None:
+        """Probability in [0, 1] that a clinician would want to know, or None when the inputs do not suffice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a provider said to one send. `state` is ACCEPTED, FAILED, UNKNOWN, or QUEUED with `retry_at`.
+
+    UNKNOWN: the message may or may not have gone. QUEUED: it is known not to have gone.
+    """
+
+    state: SendState
+    provider: str = ""
+    provider_id: str = ""
+    error: str = ""
+    retry_at: datetime | None = None
+
+
+class Channel(Protocol):
+    """One provider that carries messages of one kind, such as the first of two SMS providers."""
+
+    name: str
+    kind: ChannelKind
+
+    def send(self, to: ContactPoint, communication: Communication, now: datetime) -> Outcome:
+        """Hand one message to the provider. Never raises: every fault is an `Outcome`."""

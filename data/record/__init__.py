@@ -1,0 +1,1 @@
+"""Stores behind the Record port: in memory, and SQLite on disk."""

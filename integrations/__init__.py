@@ -1,0 +1,1 @@
+"""The doors: one file per outside system, vendor bytes to our words and back."""

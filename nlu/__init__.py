@@ -1,0 +1,1 @@
+"""From words to meaning: readings, symptoms with assertion, intents, and the safety screen."""

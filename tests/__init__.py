@@ -1,0 +1,1 @@
+"""Tests: one folder per room, acceptance tests per issue, scenes, benchmarks."""
