@@ -69,6 +69,8 @@ class Escalation:
 
     `next_at` is when `advance` must look again (None only when CLOSED). `answer_by` is the ack deadline of the
     step in force. `asked_at` is when the owner was asked whether it is still theirs.
+    `round` only ever grows, which keeps page ids unique; `walk_from` is the round in which the present walk of
+    the ladder began. `lease_until` of one without an owner is when the last ownership ended.
     """
 
     id: str
@@ -91,3 +93,4 @@ class Escalation:
     exhausted_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: str | None = None
+    walk_from: int = 1

@@ -16,6 +16,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     OPERATIONS = "operations"
     TESTER = "tester"
+    STRANGER = "stranger"
 
 
 class ChannelKind(StrEnum):

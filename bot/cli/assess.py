@@ -1,0 +1,93 @@
+"""`phms assess`: how worried to be about some readings or a recorded patient, and why."""
+
+import argparse
+import sys
+from datetime import datetime
+
+from bot.settings import Settings
+from data.model.chart import Chart
+from data.model.concern import RiskAssessment
+
+HELP = "Assess readings and words, or a recorded patient: level, reasons, early-warning score with exact bounds."
+EXAMPLE = 'phms assess "hr 135, rr 28, spo2 90"      phms assess --patient A-17'
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument(
+        "text", nargs="?", help="readings and symptoms as a patient would write them; - reads standard input"
+    )
+    parser.add_argument("--patient", metavar="CODE", help="a patient of the record instead, by code or name")
+    parser.add_argument("--lang", default="en", help="language of the text (default: en)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Assess and print."""
+    from bot.wire import standard_kit
+    from data.clock import SystemClock
+    from data.errors import BadInput
+    from risk.assess import assess
+
+    if (options.text is None) == (options.patient is None):
+        raise BadInput('give either a text or --patient CODE, for example: phms assess "spo2 90"')
+    now = SystemClock().now()
+    chart = _recorded(options.patient, settings) if options.patient else _from_text(options, now)
+    result = assess(chart, standard_kit(settings.handbook_path).rules, now, event_id="phms-assess")
+    if options.json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    else:
+        sys.stdout.write(describe(result, chart))
+    return 0
+
+
+def _recorded(name: str, settings: Settings) -> Chart:
+    from data.errors import NotFound
+    from data.record.open_record import open_record
+
+    record = open_record(settings.store_url)
+    try:
+        for person in record.people():
+            if name.casefold() in (person.code.casefold(), person.name.casefold(), person.id.casefold()):
+                return record.chart(person.id)
+        raise NotFound(f"there is no patient {name!r} in {settings.store_url}")
+    finally:
+        record.close()
+
+
+def _from_text(options: argparse.Namespace, now: datetime) -> Chart:
+    """A chart that holds only what the text says: the same path from words to facts as a message takes."""
+    from bot.core.draft import Draft
+    from bot.core.facts import note_alarms, note_facts
+    from bot.core.kit import Team
+    from bot.wire import standard_kit
+    from data.model.conversation import RawMessage
+    from data.model.people import ChannelKind, Person, Role
+    from nlu.parse import parse
+    from nlu.safety import screen
+
+    text = sys.stdin.read() if options.text == "-" else options.text
+    person = Person(id="text", code="text", name="text", role=Role.PATIENT, title="patient", zone="UTC")
+    chart = Chart(subject="text", person=person)
+    message = RawMessage(id="text:1", channel=ChannelKind.CONSOLE, address="-", text=text, received_at=now)
+    draft = Draft(chart, standard_kit(), Team((person,)), event_id=message.id, now=now)
+    note_alarms(draft, message, screen(text))
+    note_facts(draft, message, parse(text, options.lang))
+    return draft.current()
+
+
+def describe(result: RiskAssessment, chart: Chart) -> str:
+    """An assessment as lines for people: level, each finding with its reason and source, score with bounds."""
+    unsure = " (too little is known to call it low)" if result.level == "unknown" else ""
+    lines = [f"risk: {result.level.upper()}{unsure}"]
+    lines += [f"  {f.level.upper():9} {f.rule}: {f.reason}  [{f.source}]" for f in result.findings]
+    if not result.findings:
+        lines.append("  no rule fired")
+    if score := result.score:
+        span = f"{score.low}" if score.low == score.high else f"{score.low} to {score.high}"
+        missing = f", missing: {', '.join(score.missing)}" if score.missing else ""
+        lines.append(f"  {score.name} {span}{missing}")
+    lines.append(f"  from {len(chart.observations)} readings and {len(chart.symptoms)} reported symptoms")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,119 @@
+"""The kind answer to a patient's message that is no emergency: what was understood, said back, and what follows."""
+
+from bot.core.concern import Concern
+from bot.core.contact import pause, resume, tell_care_managers
+from bot.core.draft import Draft
+from data.model.communication import Category
+from data.model.concern import FlagState, Level
+from data.model.conversation import Parse, RawMessage, Reading
+from data.model.observation import Assertion
+from data.model.people import Purpose, Role
+from data.vocabulary import vital_signs
+
+# Intents whose answer is one fixed sentence of the same name.
+_PLAIN = {
+    "greeting": "greeting",
+    "thanks": "thanks",
+    "goodbye": "goodbye",
+    "help": "help",
+    "feeling-well": "feeling-well",
+    "yes": "acknowledged",
+    "no": "acknowledged",
+    "ask-data": "data",
+}
+
+
+def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Concern, ...]) -> None:
+    """Queue one reply. Never silence: what was not understood is answered with a question and the emergency number."""
+    person = draft.subject
+    if person.role is Role.STRANGER:
+        # One helpful answer to someone we do not know, then silence: no numbers can be probed through us.
+        if draft.chart.revision <= 1:
+            _reply(draft, message, "stranger", draft.kit.texts.say("stranger", person.language, **_number(draft)))
+        return
+    if not person.consents_to(Purpose.MONITORING):
+        _reply(draft, message, "no-consent", draft.kit.texts.say("no-consent", person.language, **_number(draft)))
+        return
+    if parse.readings or parse.entities:
+        key, text = _noted(draft, parse, concerns)
+    else:
+        key, text = _plain(draft, parse)
+    _reply(draft, message, key, text)
+
+
+def _noted(draft: Draft, parse: Parse, concerns: tuple[Concern, ...]) -> tuple[str, str]:
+    """What was noted, what must be asked back, and what happens next, as one message."""
+    language, texts = draft.subject.language, draft.kit.texts
+    sentences, key = [], ""
+    if what := _what(draft, parse):
+        key = "reading-noted" if parse.readings else "symptom-noted"
+        if parse.readings and parse.entities:
+            key = "both-noted"
+        sentences.append(texts.say(key, language, what=what))
+    for reading in parse.readings:
+        if reading.problem:
+            key = key or reading.problem
+            sentences.append(texts.say(reading.problem, language, words=reading.words))
+    worried = any(c.flag.level.rank >= Level.MODERATE.rank for c in concerns)
+    felt = any(e.assertion in (Assertion.PRESENT, Assertion.POSSIBLE) for e in parse.entities)
+    if worried or (felt and _somebody_looks(draft)):
+        sentences.append(texts.say("team-told", language, **_number(draft)))
+    elif felt:
+        sentences.append(texts.say("watch-it", language, **_number(draft)))
+    return key, " ".join(sentences)
+
+
+def _what(draft: Draft, parse: Parse) -> str:
+    """Facts said back in a row, absent symptoms last: "oxygen 91% and headache, and that you do not have fever"."""
+    language, texts = draft.subject.language, draft.kit.texts
+    said = [_say_reading(r, language) for r in _paired(parse.readings) if r.problem is None]
+    said += [e.words for e in parse.entities if e.assertion is not Assertion.ABSENT]
+    absent = ", ".join(e.words for e in parse.entities if e.assertion is Assertion.ABSENT)
+    what = ", ".join(dict.fromkeys(said))
+    if absent and what:
+        return texts.say("and-not", language, what=what, absent=absent)
+    return texts.say("only-absent", language, absent=absent) if absent else what
+
+
+def _paired(readings: tuple[Reading, ...]) -> list[Reading]:
+    """Readings with the two halves of a blood pressure said once: the systolic row carries the patient's words."""
+    return [r for r in readings if r.code != "diastolic-blood-pressure"]
+
+
+def _say_reading(reading: Reading, language: str) -> str:
+    if reading.code == "systolic-blood-pressure":
+        return reading.words
+    sign = vital_signs()[reading.code]
+    value = sign.say(reading.value)
+    return f"{sign.display} {value}" if language == "en" else f"{reading.words} ({value})"
+
+
+def _plain(draft: Draft, parse: Parse) -> tuple[str, str]:
+    person, texts = draft.subject, draft.kit.texts
+    if parse.intent == "pause":
+        pause(draft)
+        return "paused", texts.say("paused", person.language)
+    if parse.intent == "resume":
+        resume(draft)
+        return "resumed", texts.say("resumed", person.language)
+    if parse.intent == "ask-status":
+        concerns = texts.say("status-open" if _somebody_looks(draft) else "status-none", person.language)
+        count = str(sum(a.active for a in draft.chart.activities))
+        return "status", texts.say("status", person.language, count=count, concerns=concerns)
+    if parse.intent == "wrong-number":
+        tell_care_managers(draft, "number-doubtful")
+        return "wrong-number", texts.say("wrong-number", person.language)
+    key = _PLAIN.get(parse.intent, "not-understood")
+    return key, texts.say(key, person.language, **_number(draft))
+
+
+def _somebody_looks(draft: Draft) -> bool:
+    return any(flag.state is not FlagState.CLOSED for flag in draft.current().flags)
+
+
+def _number(draft: Draft) -> dict[str, str]:
+    return {"number": draft.kit.texts.emergency_number(draft.subject.zone)}
+
+
+def _reply(draft: Draft, message: RawMessage, key: str, text: str) -> None:
+    draft.say(draft.subject, key, Category.REPLY, channel=message.channel, text=text)

@@ -1,0 +1,116 @@
+"""A draft of the changes one event makes: collects rows, derives their ids from the event, forgets nothing."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.core.kit import Kit, Team, usable
+from data.model.chart import Changes, Chart
+from data.model.communication import Category, Communication, SendState
+from data.model.concern import Flag, Priority, RiskAssessment
+from data.model.conversation import Dialogue
+from data.model.escalation import Escalation
+from data.model.observation import Observation, SymptomReport
+from data.model.people import ChannelKind, Person
+from data.model.plan import Activity, Due
+
+
+@dataclass(slots=True)
+class Draft:
+    """Grows while one event is thought through; `changes()` is what gets committed. Later rows of one id win."""
+
+    chart: Chart
+    kit: Kit
+    team: Team
+    event_id: str
+    now: datetime
+    person: Person | None = None
+    assessment: RiskAssessment | None = None
+    dialogue: Dialogue | None = None
+    observations: dict[str, Observation] = field(default_factory=dict)
+    symptoms: dict[str, SymptomReport] = field(default_factory=dict)
+    activities: dict[str, Activity] = field(default_factory=dict)
+    flags: dict[str, Flag] = field(default_factory=dict)
+    escalations: dict[str, Escalation] = field(default_factory=dict)
+    communications: dict[str, Communication] = field(default_factory=dict)
+    dues: dict[str, Due] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def subject(self) -> Person:
+        """The person this chart is about, as changed so far."""
+        person = self.person or self.chart.person
+        if person is None:
+            raise LookupError(f"chart {self.chart.subject} has no person yet")
+        return person
+
+    def current(self) -> Chart:
+        """The chart as it will be, for the steps that build on earlier ones of the same event."""
+        return self.chart.apply(self.changes(), self.now)
+
+    def changes(self) -> Changes:
+        """Everything drafted, ready for one commit."""
+        return Changes(
+            person=self.person,
+            observations=tuple(self.observations.values()),
+            symptoms=tuple(self.symptoms.values()),
+            activities=tuple(self.activities.values()),
+            assessment=self.assessment,
+            flags=tuple(self.flags.values()),
+            escalations=tuple(self.escalations.values()),
+            communications=tuple(self.communications.values()),
+            dues=tuple(self.dues.values()),
+            dialogue=self.dialogue,
+            notes=tuple(self.notes),
+        )
+
+    def say(
+        self,
+        to: Person,
+        key: str,
+        category: Category,
+        *,
+        channel: ChannelKind | None = None,
+        priority: Priority = Priority.P4,
+        communication_id: str | None = None,
+        escalation_id: str | None = None,
+        text: str | None = None,
+        expires_at: datetime | None = None,
+        reason: str = "",
+        params: dict[str, str] | None = None,
+        **values: str,
+    ) -> None:
+        """Queue one sentence to one person on `channel`, else their first usable one.
+
+        Someone without any usable address is not forgotten: the note says so, and the caller's own fallback
+        (next step, phone) applies.
+        """
+        contacts = usable(to)
+        if channel is None:
+            if not contacts:
+                self.notes.append(f"no usable address for {to.id}: {key} not sent")
+                return
+            channel = contacts[0].system
+        row_id = communication_id or f"{self.chart.subject}/c/{self.event_id}/{key}/{to.id}"
+        self.communications[row_id] = Communication(
+            id=row_id,
+            subject=self.chart.subject,
+            recipient=to.id,
+            category=category,
+            channel=channel,
+            text_key=key,
+            text=text if text is not None else self.kit.texts.say(key, to.language, **values),
+            language=to.language,
+            created_at=self.now,
+            priority=priority,
+            expires_at=expires_at,
+            escalation_id=escalation_id,
+            reason=reason,
+            params=params or {},
+        )
+
+    def cancel(self, communication_id: str, why: str) -> None:
+        """Take back a message that is still queued; one that has gone stays gone."""
+        known = {c.id: c for c in self.chart.communications} | self.communications
+        row = known.get(communication_id)
+        if row and row.state is SendState.QUEUED:
+            self.communications[row.id] = replace(row, state=SendState.DROPPED, reason=why)

@@ -1,0 +1,66 @@
+"""What the core is given besides chart, event and now: the handbook in force and who works here."""
+
+import hashlib
+from dataclasses import dataclass
+
+from bot.words.texts import Texts
+from data.model.people import ContactPoint, ContactState, Person, Role
+from risk.rulebook import Rules
+from scheduler.policies import Policies
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The handbook: rules, escalation policies and texts, all that the clinic agreed."""
+
+    rules: Rules
+    policies: Policies
+    texts: Texts
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits that change when any rule or policy changes; stored with every assessment."""
+        return hashlib.sha256(f"{self.rules.hash}{self.policies.hash}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Everyone the clinic knows, as of now."""
+
+    people: tuple[Person, ...]
+
+    def ladder(self) -> tuple[Person, ...]:
+        """Practitioners who are told of concerns, by step."""
+        steps = (p for p in self.people if p.active and p.step is not None and p.role is not Role.PATIENT)
+        return tuple(sorted(steps, key=lambda p: (p.step or 0, p.id)))
+
+    def operations(self) -> tuple[Person, ...]:
+        """Who hears what the machine cannot mend: operations, or whoever comes closest to it."""
+        for role in (Role.OPERATIONS, Role.ADMINISTRATOR, Role.CARE_MANAGER, Role.CLINICIAN):
+            found = tuple(p for p in self.people if p.active and p.role is role)
+            if found:
+                return found
+        return ()
+
+    def care_managers(self) -> tuple[Person, ...]:
+        """Who looks after enrolment and contact, else whoever runs the clinic."""
+        found = tuple(p for p in self.people if p.active and p.role is Role.CARE_MANAGER)
+        return found or self.operations()
+
+    def patients(self) -> tuple[Person, ...]:
+        """Active patients, in order of enrolment."""
+        return tuple(p for p in self.people if p.active and p.role is Role.PATIENT)
+
+    def person(self, person_id: str) -> Person | None:
+        """Who has this id."""
+        return next((p for p in self.people if p.id == person_id), None)
+
+    def name(self, person_id: str | None) -> str:
+        """A colleague's name for a sentence; "a colleague" when the person is gone."""
+        person = self.person(person_id) if person_id else None
+        return person.name if person else "a colleague"
+
+
+def usable(person: Person) -> tuple[ContactPoint, ...]:
+    """The person's addresses that may be used, in the order of their wish."""
+    return tuple(c for c in person.contacts if c.state is ContactState.ACTIVE)

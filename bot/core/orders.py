@@ -1,0 +1,179 @@
+"""What an escalation asks for, turned into messages, timers and the state of its flag."""
+
+from dataclasses import replace
+
+from bot.core.clocktime import at_clock
+from bot.core.draft import Draft
+from data.model.communication import Category, SendState
+from data.model.concern import FlagState
+from data.model.escalation import Escalation, EscalationState
+from data.model.people import ChannelKind
+from data.model.plan import Due, DueKind
+from scheduler.escalation import (
+    Advance,
+    AskOwner,
+    Cancel,
+    Confirm,
+    Order,
+    TellClosed,
+    TellOperations,
+    TellPage,
+    TellPatientNobody,
+    TellPatientTaken,
+    TellReopened,
+    TellTaken,
+)
+
+QUEUED = SendState.QUEUED
+
+
+def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None) -> None:
+    """Put an escalation's new state and its orders into the draft. Confirmations go out on `channel`."""
+    escalation = step.escalation
+    draft.escalations[escalation.id] = escalation
+    tick = Due(
+        id=f"{escalation.id}/tick",
+        subject=escalation.subject,
+        kind=DueKind.ESCALATION,
+        ref=escalation.id,
+        due_at=escalation.next_at or draft.now,
+        done=escalation.next_at is None,
+    )
+    draft.dues[tick.id] = tick
+    _mark_flag(draft, escalation)
+    for order in step.orders:
+        _carry_out_one(draft, escalation, order, channel)
+
+
+def _mark_flag(draft: Draft, escalation: Escalation) -> None:
+    """The flag says what the escalation says: whose it is, or how it ended."""
+    flag = draft.flags.get(escalation.flag_id) or draft.chart.flag(escalation.flag_id)
+    if flag is None:
+        return
+    state = {
+        EscalationState.ACKED: FlagState.ACKNOWLEDGED,
+        EscalationState.CLOSED: FlagState.CLOSED,
+    }.get(escalation.state, FlagState.OPEN)
+    draft.flags[flag.id] = replace(
+        flag,
+        state=state,
+        escalation_id=escalation.id,
+        owner=escalation.owner or (flag.owner if state is FlagState.CLOSED else None),
+        outcome=escalation.outcome,
+        closed_at=draft.now if state is FlagState.CLOSED and flag.closed_at is None else flag.closed_at,
+    )
+
+
+def _carry_out_one(draft: Draft, escalation: Escalation, order: Order, channel: ChannelKind | None) -> None:
+    match order:
+        case TellPatientTaken() | TellPatientNobody():
+            _to_patient(draft, escalation, order)
+        case TellPage():
+            _page(draft, escalation, order)
+        case AskOwner(communication_id=row_id, person_id=person_id):
+            _to_staff(draft, escalation, person_id, "ask-owner", Category.PAGE, row_id=row_id)
+        case TellTaken() | TellReopened() | TellClosed():
+            _to_others(draft, escalation, order)
+        case Confirm(person_id=person_id, key=key):
+            _to_staff(draft, escalation, person_id, key, Category.REPLY, channel=channel)
+        case TellOperations():
+            _to_operations(draft, escalation)
+        case Cancel(communication_ids=ids):
+            for communication_id in ids:
+                draft.cancel(communication_id, "acknowledged")
+
+
+def _to_others(draft: Draft, escalation: Escalation, order: TellTaken | TellReopened | TellClosed) -> None:
+    """Colleagues hear what became of what they were told."""
+    match order:
+        case TellTaken(person_ids=person_ids, owner=owner):
+            key, person_ids = "taken-by", _who_heard(draft, escalation, person_ids)
+        case TellReopened(person_ids=person_ids, owner=owner):
+            key = "reopened"
+        case TellClosed(person_ids=person_ids, by=owner):
+            key = "closed-by"
+    for person_id in person_ids:
+        _to_staff(draft, escalation, person_id, key, Category.PAGE, owner=owner)
+
+
+def _to_patient(draft: Draft, escalation: Escalation, order: TellPatientTaken | TellPatientNobody) -> None:
+    """Whose it is, as a notice that may wait for quiet hours to end; that nobody has answered, as a safety text."""
+    priority = escalation.policy.priority
+    if isinstance(order, TellPatientTaken):
+        expiry = draft.now + draft.kit.policies.courtesy.taken_expires_after
+        owner = draft.team.name(order.owner)
+        draft.say(draft.subject, "taken", Category.NOTICE, priority=priority, expires_at=expiry, owner=owner)
+    else:
+        number = draft.kit.texts.emergency_number(draft.subject.zone)
+        draft.say(draft.subject, "nobody", Category.SAFETY, priority=priority, number=number)
+
+
+def _to_operations(draft: Draft, escalation: Escalation) -> None:
+    key = "exhausted" if draft.team.ladder() else "exhausted-no-ladder"
+    for person in draft.team.operations():
+        _to_staff(draft, escalation, person.id, key, Category.OPERATIONS)
+    if not draft.team.operations():
+        draft.notes.append(f"{escalation.id} exhausted and nobody runs operations")
+
+
+def _page(draft: Draft, escalation: Escalation, order: TellPage) -> None:
+    person = draft.team.person(order.person_id)
+    if person is None:
+        return
+    key = "page-again" if order.again else "page"
+    draft.say(
+        person,
+        key,
+        Category.PAGE,
+        channel=order.channel,
+        priority=escalation.policy.priority,
+        communication_id=order.communication_id,
+        escalation_id=escalation.id,
+        level=escalation.policy.priority.value,
+        patient=draft.subject.code,
+        code="{code}",
+    )
+
+
+def _who_heard(draft: Draft, escalation: Escalation, person_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Of those paged, the ones whose page has left the house: a page still queued is dropped, not taken back."""
+    queued = {c.id for c in (draft.chart.communications + tuple(draft.communications.values())) if c.state is QUEUED}
+    heard = {page.person_id for page in escalation.pages if page.communication_id not in queued}
+    return tuple(person_id for person_id in person_ids if person_id in heard)
+
+
+def _to_staff(
+    draft: Draft,
+    escalation: Escalation,
+    person_id: str,
+    key: str,
+    category: Category,
+    *,
+    channel: ChannelKind | None = None,
+    row_id: str | None = None,
+    owner: str | None = None,
+) -> None:
+    """One sentence about this escalation to a practitioner: codes, levels, colleagues and times, nothing else."""
+    person = draft.team.person(person_id)
+    if person is None:
+        return
+    told = draft.chart.escalation(escalation.id) or escalation
+    values = {
+        "level": escalation.policy.priority.value,
+        "patient": draft.subject.code,
+        "code": "{code}",
+        "owner": draft.team.name(owner or told.owner or escalation.owner),
+        "until": at_clock(escalation.lease_until or draft.now, person.zone, draft.now),
+        "since": at_clock(escalation.acked_at or draft.now, person.zone, draft.now),
+        "closed": at_clock(escalation.closed_at or draft.now, person.zone, draft.now),
+    }
+    draft.say(
+        person,
+        key,
+        category,
+        channel=channel,
+        priority=escalation.policy.priority,
+        communication_id=row_id,
+        escalation_id=escalation.id,
+        text=draft.kit.texts.say(key, person.language, **values),
+    )

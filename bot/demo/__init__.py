@@ -1,0 +1,1 @@
+"""The demo: one night of a small clinic, computed on the embedded store."""

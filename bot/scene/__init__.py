@@ -1,0 +1,1 @@
+"""Scenes: scripted conversations that anyone can read, and the runner that plays them."""

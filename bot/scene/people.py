@@ -1,0 +1,119 @@
+"""Who takes part in a scene: the lines under `People:`."""
+
+import difflib
+import re
+from dataclasses import replace
+from datetime import datetime
+
+from bot.scene.fields import KEYS, change_person, read_field
+from bot.scene.grammar import Role as Part
+from bot.scene.plan import Plan, plan_of, slug
+from data.errors import BadInput
+from data.model.people import Consent, Person, Purpose, Role
+
+_ROLES = {
+    "patient": Role.PATIENT,
+    "proxy": Role.PROXY, "caregiver": Role.PROXY, "relative": Role.PROXY, "parent": Role.PROXY,
+    "nurse": Role.CLINICIAN, "doctor": Role.CLINICIAN, "clinician": Role.CLINICIAN, "physician": Role.CLINICIAN,
+    "gp": Role.CLINICIAN, "specialist": Role.CLINICIAN, "cardiologist": Role.CLINICIAN,
+    "pulmonologist": Role.CLINICIAN, "diabetologist": Role.CLINICIAN, "practitioner": Role.CLINICIAN,
+    "paramedic": Role.CLINICIAN, "midwife": Role.CLINICIAN, "pharmacist": Role.CLINICIAN,
+    "care manager": Role.CARE_MANAGER, "manager": Role.CARE_MANAGER, "case manager": Role.CARE_MANAGER,
+    "administrator": Role.ADMINISTRATOR, "admin": Role.ADMINISTRATOR,
+    "operations": Role.OPERATIONS, "ops": Role.OPERATIONS, "operator": Role.OPERATIONS,
+    "tester": Role.TESTER, "stranger": Role.STRANGER,
+}  # fmt: skip
+_ROLE_NAMES = "patient, proxy, nurse, doctor, clinician, care manager, administrator, operations, tester"
+_COLUMNS = re.compile(r"\s*\t\s*|\s{2,}")
+_NEXT_KEY = re.compile(rf"\s+(?=(?:{'|'.join(KEYS)}|language|limit)\s)", re.IGNORECASE)
+
+
+def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetime, zone: str) -> Part:
+    """One line under `People:`. Raises `BadInput`."""
+    columns = [column for column in _COLUMNS.split(re.sub(r"^[-*•]\s+", "", line.strip())) if column]
+    name, title, rest = _name_and_role(columns, line)
+    role = _role(title)
+    if name.casefold() in (known.casefold() for known in cast):
+        raise BadInput(f"{name} is introduced twice")
+    person = Person(id=slug(name), code="", name=name, role=role, title=title, zone=zone)
+    if role is Role.PATIENT:
+        person = replace(person, consents=_consents(True, start_at))
+    settings = [pair for column in rest for pair in _NEXT_KEY.split(column)]
+    plan, chosen_id = Plan(()), None
+    for setting in settings:
+        key, value = _key_and_value(setting)
+        if key == "id":
+            chosen_id = value
+            continue
+        field, read = read_field(key, value, people_key=True)
+        if isinstance(read, Plan):
+            plan = Plan(tuple(plan.activities + read.activities))
+        person = change_person(person, field, read, start_at)
+    person_id, code = _identity(person, chosen_id, cast)
+    person = replace(person, id=person_id, code=code)
+    return Part(person=person, number=number, activities=plan_of(person, plan))
+
+
+def _name_and_role(columns: list[str], line: str) -> tuple[str, str, list[str]]:
+    if len(columns) >= 2 and _known_role(columns[1]):
+        return columns[0], columns[1], columns[2:]
+    roles = sorted(_ROLES, key=len, reverse=True)
+    flat = " ".join(columns)
+    loose = re.match(rf"(?i)(\S.*?)[\s,]+\(?({'|'.join(roles)})\)?(?=[\s,]|$)[\s,]*(.*)$", flat)
+    if loose and len(columns) < 2:
+        return loose[1], loose[2], [loose[3]] if loose[3] else []
+    if len(columns) >= 2:
+        if begin := re.match(rf"(?i)({'|'.join(roles)})\s+((?:{'|'.join(KEYS)})\s.*)$", columns[1]):
+            return columns[0], begin[1], [begin[2], *columns[2:]]
+        near = difflib.get_close_matches(columns[1].casefold(), roles, n=1)
+        hint = f"; nearest: {near[0]}" if near else ""
+        raise BadInput(f"{columns[1]!r} is not a role{hint}; allowed: {_ROLE_NAMES}")
+    if loose:
+        return loose[1], loose[2], [loose[3]] if loose[3] else []
+    raise BadInput(
+        f"cannot read {line.strip()!r}; a person is: name, role, then keys with values, "
+        f"parted by two or more spaces; roles: {_ROLE_NAMES}"
+    )
+
+
+def _known_role(text: str) -> bool:
+    words = text.casefold().split()
+    return bool(words) and (" ".join(words) in _ROLES or words[-1] in _ROLES or words[0] == "proxy")
+
+
+def _role(title: str) -> Role:
+    words = title.casefold().split()
+    if " ".join(words[-2:]) in _ROLES:
+        return _ROLES[" ".join(words[-2:])]
+    return _ROLES.get(words[-1], Role.PROXY)
+
+
+def _key_and_value(setting: str) -> tuple[str, str]:
+    key, _, value = setting.strip().partition(" ")
+    if not value and (parted := re.match(r"([A-Za-z]+)[:=](.+)$", key)):
+        key, value = parted[1], parted[2]
+    if key.casefold() in ("on", "quiet", "spo2", "oxygen") and (
+        two := re.match(r"(on oxygen|quiet hours|spo2 scale|oxygen scale)\s+(.*)", setting.strip(), re.IGNORECASE)
+    ):
+        key, value = two[1], two[2]
+    return key.rstrip(":="), value.strip()
+
+
+def _identity(person: Person, chosen: str | None, cast: dict[str, Part]) -> tuple[str, str]:
+    others = [role.person for role in cast.values()]
+    if chosen is not None and any(chosen == other.code for other in others):
+        raise BadInput(f"the id {chosen!r} is given twice")
+    if person.role is Role.PATIENT:
+        patients = sum(other.role is Role.PATIENT for other in others)
+        code = chosen or f"P-{patients + 1}"
+        person_id = (chosen or person.id).replace("/", "-")
+    else:
+        code = chosen or person.id
+        person_id = person.id
+    taken = {other.id for other in others}
+    unique = next(i for i in (person_id, *(f"{person_id}-{n}" for n in range(2, 1000))) if i not in taken)
+    return unique, code
+
+
+def _consents(given: bool, at: datetime) -> tuple[Consent, ...]:
+    return tuple(Consent(purpose=p, given=given, recorded_at=at, source="scene") for p in Purpose)

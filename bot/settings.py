@@ -1,0 +1,95 @@
+"""Settings: one frozen dataclass, one field per variable, read once, all problems reported together."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from data.errors import BadFile
+
+
+def _setting(variable: str, default: str, help_text: str, *, secret: bool = False) -> str:
+    """A field read from `variable`; the metadata is what `phms settings` and the README's table print."""
+    value: str = field(default=default, metadata={"variable": variable, "help": help_text, "secret": secret})
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What differs between machines. Clinical choices are never here: they are files of the handbook."""
+
+    home: str = _setting("PHMS_HOME", "~/.local/share/phms", "directory of the embedded record (made with mode 0700)")
+    store: str = _setting(
+        "PHMS_STORE", "", "where the record is kept: memory: or sqlite:PATH; empty: a file in PHMS_HOME"
+    )
+    handbook: str = _setting("PHMS_HANDBOOK", "", "directory whose files replace packaged rules, policies and texts")
+    zone: str = _setting("PHMS_ZONE", "UTC", "time zone of the clinic, for people who have none of their own")
+    log_level: str = _setting("PHMS_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR; logs carry ids, never words")
+
+    @property
+    def home_path(self) -> Path:
+        """PHMS_HOME with `~` spelled out."""
+        return Path(self.home).expanduser()
+
+    @property
+    def store_url(self) -> str:
+        """PHMS_STORE, or the file in PHMS_HOME."""
+        return self.store or f"sqlite:{self.home_path / 'record.sqlite'}"
+
+    @property
+    def handbook_path(self) -> Path | None:
+        """PHMS_HANDBOOK as a path, None for the packaged handbook alone."""
+        return Path(self.handbook).expanduser() if self.handbook else None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One setting as printed: variable, default, help, whether its value must not be shown."""
+
+    name: str
+    field: str
+    default: str
+    help: str
+    secret: bool
+
+
+def variables() -> tuple[Variable, ...]:
+    """Every setting, in the order of the dataclass."""
+    return tuple(
+        Variable(f.metadata["variable"], f.name, str(f.default), f.metadata["help"], f.metadata["secret"])
+        for f in fields(Settings)
+    )
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (the process environment by default). Raises `BadFile` naming every problem at once."""
+    env = os.environ if environ is None else environ  # noqa: TID251 - the one place
+    known = {v.name: v for v in variables()}
+    problems = []
+    for name in sorted(n for n in env if n.startswith("PHMS_") and n not in known):
+        if name != "PHMS_CACHE" and not name.startswith("PHMS_TEST_"):
+            close = difflib.get_close_matches(name, known, n=1)
+            problems.append(f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
+    settings = Settings(**{v.field: env[v.name] for v in known.values() if env.get(v.name)})
+    problems += _problems(settings)
+    if problems:
+        raise BadFile("settings: " + "; ".join(problems) + "; see `phms settings`")
+    return settings
+
+
+def _problems(settings: Settings) -> list[str]:
+    problems = []
+    if settings.zone not in available_timezones():
+        close = difflib.get_close_matches(settings.zone, available_timezones(), n=1)
+        problems.append(
+            f"PHMS_ZONE {settings.zone!r} is no time zone" + (f"; did you mean {close[0]}?" if close else "")
+        )
+    if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        problems.append(f"PHMS_LOG_LEVEL {settings.log_level!r} must be DEBUG, INFO, WARNING or ERROR")
+    if settings.store and not settings.store.startswith(("memory:", "sqlite:")):
+        problems.append(f"PHMS_STORE {settings.store.split(':')[0]!r} is not known; write memory: or sqlite:PATH")
+    if settings.handbook and not Path(settings.handbook).expanduser().is_dir():
+        problems.append(f"PHMS_HANDBOOK {settings.handbook!r} is not a directory")
+    return problems

@@ -1,0 +1,1 @@
+"""Every sentence the bot may say, per language, with the lint that keeps them safe."""

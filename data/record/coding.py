@@ -1,0 +1,83 @@
+"""Stored words as JSON bytes, exact both ways, and instants as whole microseconds."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from data.errors import BadFile, BadInput
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(thing: object) -> bytes:
+    """A stored dataclass as JSON. Raises `BadInput` for what JSON cannot hold, such as half a character."""
+    try:
+        return _encoder.encode(thing)
+    except (TypeError, ValueError, OverflowError) as problem:
+        # The exception's own words may quote the patient's, so only its kind is told.
+        raise BadInput(f"a {type(thing).__name__} cannot be stored ({type(problem).__name__})") from None
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """The dataclass that `encode` wrote. Raises `BadFile` when this version cannot read it."""
+    return cast(T, _read(data, _decoder(cast(Any, kind)), kind.__name__))
+
+
+def decode_all(rows: Iterable[bytes], kind: type[T]) -> tuple[T, ...]:
+    """Many rows of one kind in one go, in the order given."""
+    return cast(tuple[T, ...], _read(b"[%b]" % b",".join(rows), _list_decoder(cast(Any, kind)), kind.__name__))
+
+
+def encode_checked(thing: T) -> tuple[bytes, T]:
+    """The bytes, and what they will say when read back.
+
+    What can be written but not read (a value that is not a number) would lock a chart for ever, so it is
+    refused here. Raises `BadInput`.
+    """
+    data = encode(thing)
+    try:
+        return data, cast(T, _decoder(cast(Any, type(thing))).decode(data))
+    except msgspec.MsgspecError as problem:
+        raise BadInput(f"a {type(thing).__name__} could not be read back: {problem}") from None
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 UTC: how instants are compared in tables. Raises `BadInput` without a time zone."""
+    try:
+        return (at - _EPOCH) // _MICROSECOND
+    except TypeError:
+        raise BadInput("an instant without a time zone cannot be stored") from None
+
+
+def span(duration: timedelta) -> int:
+    """A duration in microseconds."""
+    return duration // _MICROSECOND
+
+
+def instant(count: int) -> datetime:
+    """The instant that is so many microseconds after 1970, in UTC."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
+def _read(data: bytes, decoder: msgspec.json.Decoder[Any], name: str) -> Any:
+    try:
+        return decoder.decode(data)
+    except msgspec.MsgspecError as problem:
+        raise BadFile(f"a stored {name} cannot be read by this version: {problem}") from None
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+@cache
+def _list_decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(tuple[kind, ...])

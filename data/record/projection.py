@@ -1,0 +1,88 @@
+"""What one journal entry means for every other table: pure, so that every store writes the same rows."""
+
+from dataclasses import dataclass, replace
+
+from data.model.chart import WINDOW, Changes, Chart, Entry
+from data.model.communication import Category, Communication, SendState
+from data.model.concern import Priority
+from data.model.observation import Observation
+from data.model.people import ChannelKind, Person
+from data.model.plan import Due
+from data.record.coding import encode, micros
+from data.record.tables import ChartRow, DueRow, ObservationRow, OutboxRow, PersonRow
+
+_FIRST = (Category.SAFETY, Category.PAGE, Category.OPERATIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """Rows to put in place of those of the same id and an earlier revision; None removes. The chart goes last.
+
+    `held_after`: observations measured at or before it leave the chart; None leaves them as they are.
+    """
+
+    subject: str
+    revision: int
+    held_after: int | None
+    observations: dict[str, ObservationRow]
+    outbox: dict[str, OutboxRow | None]
+    dues: dict[str, DueRow | None]
+    person: PersonRow | None
+    chart: ChartRow
+
+
+def check(subject: str, changes: Changes) -> None:
+    """Refuse rows that belong to another stream: they would never be found again. Raises `ValueError`."""
+    owners = {row.subject for row in changes.communications} | {row.subject for row in changes.dues}
+    if owners - {subject}:
+        raise ValueError("a Communication or Due was committed to another subject's chart")
+    if changes.person is not None and changes.person.id != subject:
+        raise ValueError("a Person was committed to another subject's chart")
+
+
+def project(entry: Entry, chart: Chart) -> Projection:
+    """The rows of `entry`, on top of `chart` as stored (without observations) one revision earlier."""
+    changes, revision = entry.changes, entry.revision
+    window = micros(entry.at - WINDOW) if changes.observations else None
+    bare = replace(changes, observations=()) if changes.observations else changes
+    return Projection(
+        subject=entry.subject,
+        revision=revision,
+        held_after=window,
+        observations={row.id: _observation(row, window or 0, revision) for row in changes.observations},
+        outbox={row.id: _outbox(row, revision) for row in changes.communications},
+        dues={row.id: _due(row, revision) for row in changes.dues},
+        person=_person(changes.person, revision) if changes.person else None,
+        chart=ChartRow(revision, encode(chart.apply(bare, entry.at))),
+    )
+
+
+def address_key(system: ChannelKind, value: str) -> str:
+    """How an address is looked up: exactly, but for white space around it."""
+    return f"{system.value}:{value.strip()}"
+
+
+def _observation(row: Observation, window: int, revision: int) -> ObservationRow:
+    effective_at = micros(row.effective_at)
+    return ObservationRow(row.code, effective_at, effective_at > window, revision, encode(row))
+
+
+def _outbox(row: Communication, revision: int) -> OutboxRow | None:
+    if row.state is not SendState.QUEUED:
+        return None
+    return OutboxRow(
+        late=0 if row.category in _FIRST or row.priority is Priority.P1 else 1,
+        created_at=micros(row.created_at),
+        not_before=micros(row.not_before) if row.not_before else 0,
+        revision=revision,
+        body=encode(row),
+    )
+
+
+def _due(row: Due, revision: int) -> DueRow | None:
+    return None if row.done else DueRow(due_at=micros(row.due_at), revision=revision, body=encode(row))
+
+
+def _person(person: Person, revision: int) -> PersonRow:
+    addresses = tuple(dict.fromkeys(address_key(point.system, point.value) for point in person.contacts))
+    return PersonRow(revision, person.active, addresses, encode(person))

@@ -1,0 +1,172 @@
+"""The SQLite file itself: opened privately, its schema made or refused, its errors put in our words."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from data.errors import BadFile, BadInput, PhmsError, Unavailable
+from data.record.tables import VERSION
+
+# How long a call waits for another process to finish its write, in seconds.
+BUSY = 10.0
+
+# Every table has a row number `n` (`seq` in the journal), so that order of first insertion is kept for ever.
+_SCHEMA = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE token (last INTEGER NOT NULL);
+CREATE TABLE inbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL, body BLOB NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0, lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX inbox_unfinished ON inbox (n) WHERE done = 0;
+CREATE INDEX inbox_queue ON inbox (queue, n) WHERE done = 0;
+CREATE TABLE journal (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, revision INTEGER NOT NULL,
+    event_id TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (subject, revision), UNIQUE (subject, event_id));
+CREATE TABLE chart (n INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,
+    body BLOB NOT NULL);
+CREATE TABLE observation (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, code TEXT NOT NULL,
+    effective_at INTEGER NOT NULL, held INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
+    UNIQUE (subject, id));
+CREATE INDEX observation_code ON observation (subject, code, effective_at, id);
+CREATE INDEX observation_held ON observation (subject, effective_at, id) WHERE held = 1;
+CREATE TABLE outbox (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, late INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, not_before INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
+    lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
+CREATE INDEX outbox_order ON outbox (late, created_at, id, subject);
+CREATE TABLE due (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, due_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL, body BLOB NOT NULL,
+    lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
+CREATE INDEX due_order ON due (due_at, id, subject);
+CREATE TABLE person (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, active INTEGER NOT NULL,
+    revision INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE address (address TEXT NOT NULL, person INTEGER NOT NULL, place INTEGER NOT NULL,
+    PRIMARY KEY (address, person));
+CREATE INDEX address_person ON address (person);
+CREATE TABLE code (n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, code TEXT NOT NULL, escalation_id TEXT NOT NULL,
+    subject TEXT NOT NULL, given_at INTEGER NOT NULL, UNIQUE (recipient, code));
+"""
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """A connection to the record at `path`, made when there is none; only its owner may read it.
+
+    Raises `BadFile` for what is not a record of this version, `Unavailable` when another process holds it.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as problem:
+        raise BadFile(f"{path}: cannot be opened: {problem.strerror}; name a file that this user may write") from None
+    with translated(path):
+        connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            # A file of something else is refused before anything about it is changed.
+            if not _is_empty(connection):
+                _check_version(connection, path)
+            _make_private(path)
+            _write_ahead(connection)
+            _make_schema(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    """SQLite gives new -wal and -shm files the mode of the file; those that are there already are put right too."""
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        with suppress(FileNotFoundError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
+
+
+def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _is_empty(connection):
+            for statement in _SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
+            connection.execute("INSERT INTO token VALUES (0)")
+        _check_version(connection, path)
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. Two processes that make the same file at once may refuse each other; the lock makes them wait."""
+    for attempt in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as problem:
+            if attempt == 99 or problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+        else:
+            return
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    found = connection.execute("SELECT version FROM schema_version").fetchone() if known else None
+    if found is None:
+        raise BadFile(f"{path}: is an SQLite file of something else; name another file for the record")
+    if found[0] != VERSION:
+        raise BadFile(
+            f"{path}: has schema version {found[0]}, this program reads {VERSION}; "
+            "use the version of the program that wrote it, or name another file"
+        )
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction that failed, if SQLite has not done so itself."""
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as `Unavailable` or `BadFile`: one line that says what to do, never what was stored."""
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise in_our_words(problem, path) from None
+    except UnicodeEncodeError:
+        raise BadInput("a key holds half a character and cannot be looked up") from None
+
+
+def in_our_words(problem: sqlite3.Error, path: Path) -> PhmsError:
+    """What an SQLite error means for whoever must mend it."""
+    code = getattr(problem, "sqlite_errorcode", None)
+    if code is None:
+        return Unavailable(f"{path}: the record is closed; open it again")
+    kind, advice = _ADVICE.get(code & 0xFF, (Unavailable, "try again"))
+    name = getattr(problem, "sqlite_errorname", "SQLITE_ERROR")
+    return kind(f"{path}: {advice} ({name})")
+
+
+_ADVICE: dict[int, tuple[type[PhmsError], str]] = {
+    sqlite3.SQLITE_BUSY: (Unavailable, "another process is writing; try again"),
+    sqlite3.SQLITE_LOCKED: (Unavailable, "another connection is writing; try again"),
+    sqlite3.SQLITE_FULL: (Unavailable, "the disk is full; make room and try again"),
+    sqlite3.SQLITE_READONLY: (Unavailable, "may not be written; let this user write the file and its folder"),
+    sqlite3.SQLITE_PERM: (Unavailable, "may not be read; let this user read and write the file"),
+    sqlite3.SQLITE_IOERR: (Unavailable, "the disk does not answer rightly; check it and try again"),
+    sqlite3.SQLITE_CANTOPEN: (Unavailable, "cannot be opened; check that its folder is there and may be written"),
+    sqlite3.SQLITE_CORRUPT: (BadFile, "is damaged; keep a copy, then restore a backup or name another file"),
+    sqlite3.SQLITE_NOTADB: (BadFile, "is not a record; name another file, or restore a backup"),
+    sqlite3.SQLITE_ERROR: (BadFile, "lacks a table or column; restore a backup or name another file"),
+}

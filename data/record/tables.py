@@ -1,0 +1,177 @@
+"""The logical tables of a record, the same for every store: what dump, load and digest mean."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+import msgspec
+
+from data.errors import BadFile
+
+# Bump with every change to what a row means; a store of another version is refused, never guessed at.
+VERSION = 1
+
+Key = tuple[str, str]
+
+
+class Work(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """A row that workers lease. Instants are microseconds; a lease runs while `lease_from` <= now < `lease_until`.
+
+    `lease_from` is one lease before the claim: when the clock has jumped back by more than that, the lease
+    lies implausibly far ahead and counts as lapsed, so nothing waits for an hour that will come twice.
+    """
+
+    lease_from: int = 0
+    lease_until: int = 0
+    token: int = 0
+    attempt: int = 0
+
+    def leased(self, now: int) -> bool:
+        """Whether somebody is at work on it."""
+        return self.lease_from <= now < self.lease_until
+
+    def wake(self, ready: int, now: int) -> int:
+        """When it wants attention: once `ready`, and not while somebody is at work on it."""
+        return max(ready, self.lease_until) if self.leased(now) else ready
+
+    def take(self, now: int, lease: int, token: int) -> None:
+        """Lease it."""
+        self.lease_from, self.lease_until = now - lease, now + lease
+        self.token = token
+        self.attempt += 1
+
+
+class MessageRow(Work):
+    """An inbound message, kept for ever."""
+
+    order: str
+    body: bytes
+    done: bool = False
+
+
+class Projected(Work):
+    """Work that a commit put here, marked with the commit's revision."""
+
+    revision: int
+    body: bytes
+
+
+class DueRow(Projected):
+    """A timer that has not been done."""
+
+    due_at: int
+
+
+class OutboxRow(Projected):
+    """A queued communication; `late` is 0 for those that go first."""
+
+    late: int
+    created_at: int
+    not_before: int
+
+
+class JournalRow(msgspec.Struct, array_like=True, gc=False):
+    """One entry. `seq` is its place among everybody's."""
+
+    seq: int
+    event_id: str
+    body: bytes
+
+
+class ChartRow(msgspec.Struct, array_like=True, gc=False):
+    """A chart without its observations, as of `revision`."""
+
+    revision: int
+    body: bytes
+
+
+class ObservationRow(msgspec.Struct, array_like=True, gc=False):
+    """One measured value; `held` while the chart carries it."""
+
+    code: str
+    effective_at: int
+    held: bool
+    revision: int
+    body: bytes
+
+
+class PersonRow(msgspec.Struct, array_like=True, gc=False):
+    """A person as last changed, with the `addresses` they are found by."""
+
+    revision: int
+    active: bool
+    addresses: tuple[str, ...]
+    body: bytes
+
+
+class CodeRow(msgspec.Struct, array_like=True, gc=False):
+    """A reply code in use."""
+
+    escalation_id: str
+    subject: str
+    given_at: int
+
+
+class Tables(msgspec.Struct, array_like=True, kw_only=True):
+    """Everything a record holds. Rows stand in order of first insertion; a journal list's place is the revision.
+
+    Observations, by far the most rows, stay packed per subject until somebody asks (see `unpack`).
+    """
+
+    version: int = VERSION
+    token: int = 0
+    inbox: dict[str, MessageRow] = {}
+    journal: dict[str, list[JournalRow]] = {}
+    charts: dict[str, ChartRow] = {}
+    observations: dict[str, msgspec.Raw] = {}
+    outbox: dict[Key, OutboxRow] = {}
+    dues: dict[Key, DueRow] = {}
+    people: dict[str, PersonRow] = {}
+    codes: dict[str, dict[str, CodeRow]] = {}
+
+    def dump(self) -> bytes:
+        """All of it as bytes."""
+        return _encoder.encode(self)
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the content: equal for equal histories in any store, whoever has leased what."""
+        work: list[object] = [
+            [(key, row.order, row.done, row.body) for key, row in self.inbox.items()],
+            [(row.seq, subject, row.event_id, row.body) for subject, row in _by_seq(self.journal)],
+            sorted((subject, row.revision, row.body) for subject, row in self.charts.items()),
+            sorted((subject, sorted(unpack(rows).items())) for subject, rows in self.observations.items()),
+            sorted((key, row.revision, row.body) for key, row in self.outbox.items()),
+            sorted((key, row.revision, row.body) for key, row in self.dues.items()),
+            list(self.people.items()),
+            sorted((recipient, sorted(rows.items())) for recipient, rows in self.codes.items()),
+        ]
+        return sha256(_encoder.encode(work)).hexdigest()
+
+
+def load_tables(data: bytes) -> Tables:
+    """What `dump` wrote. Raises `BadFile` for other bytes or another version."""
+    try:
+        tables = _decoder.decode(data)
+    except msgspec.MsgspecError:
+        tables = None
+    if tables is None or tables.version != VERSION:
+        raise BadFile(f"these bytes are not a record's dump of schema version {VERSION}")
+    return tables
+
+
+def pack(rows: dict[str, ObservationRow]) -> msgspec.Raw:
+    """The observations of one subject, by id, as they stand in `Tables.observations`."""
+    return msgspec.Raw(_encoder.encode(rows))
+
+
+def unpack(rows: msgspec.Raw) -> dict[str, ObservationRow]:
+    """What `pack` packed."""
+    return _rows_decoder.decode(rows)
+
+
+def _by_seq(journal: dict[str, list[JournalRow]]) -> Iterable[tuple[str, JournalRow]]:
+    return sorted(((subject, row) for subject, rows in journal.items() for row in rows), key=lambda pair: pair[1].seq)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Tables)
+_rows_decoder = msgspec.msgpack.Decoder(dict[str, ObservationRow])

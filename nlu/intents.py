@@ -1,0 +1,61 @@
+"""What a message is for, by phrases as data (`lexicon/intents_<language>.toml`)."""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from nlu.files import lexicon
+from nlu.pattern import Hit, Matcher, compile_block
+from nlu.tokens import Tokens
+
+INTENTS = (
+    "stop", "start", "help", "pause", "resume", "wrong-number", "ask-status", "ask-data", "feeling-well",
+    "report-symptom", "report-reading", "yes", "no", "thanks", "goodbye", "greeting", "unknown",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentWords:
+    """How an intent is said: `phrases` anywhere, `whole` only as (nearly) the whole message."""
+
+    id: str
+    phrases: str = ""
+    whole: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    language: str
+    intent: tuple[IntentWords, ...]
+    polite: str = ""
+    sets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Intents:
+    anywhere: Matcher
+    whole: Matcher
+    polite: frozenset[str]
+
+
+@cache
+def intent_words(language: str) -> _Intents:
+    """The intents of a language, ready to match. Raises `BadFile` where the file is wrong."""
+    data = lexicon(f"intents_{language}", _File)
+    file = f"intents_{language}.toml"
+    anywhere = [p for i in data.intent for p in compile_block(i.phrases, i.id, language, data.sets, file)]
+    whole = [p for i in data.intent for p in compile_block(i.whole, i.id, language, data.sets, file)]
+    return _Intents(Matcher(anywhere), Matcher(whole), frozenset(data.polite.split()))
+
+
+def find_intent(tokens: Tokens, language: str) -> str | None:
+    """The gravest intent said in a text, in the order of `INTENTS`, or None."""
+    known = intent_words(language)
+    said = {hit.key for hit in known.anywhere.find(tokens)}
+    said.update(hit.key for hit in known.whole.find(tokens) if _is_all(tokens, hit, known.polite))
+    return next((intent for intent in INTENTS if intent in said), None)
+
+
+def _is_all(tokens: Tokens, hit: Hit, polite: frozenset[str]) -> bool:
+    """Whether nothing but small polite words stands beside the hit."""
+    rest = (*tokens.words[: hit.first], *tokens.words[hit.last + 1 :])
+    return len(rest) <= 4 and all(word in polite for word in rest)

@@ -1,0 +1,1 @@
+"""What people say and how: phrases, cues and examples per language, for a clinician to review."""

@@ -1,0 +1,100 @@
+"""The record as simply as it can be said: lists of decoded rows, no bytes, no files. What the stores are held to."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from data.model.chart import Changes, Chart
+from data.model.communication import Category, Communication, SendState
+from data.model.concern import Priority
+from data.model.conversation import RawMessage
+from data.model.plan import Due
+
+
+@dataclass
+class Row:
+    thing: RawMessage | Due | Communication
+    leased_at: datetime | None = None
+    lease: timedelta = timedelta()
+    attempt: int = 0
+    done: bool = False
+    token: int = 0
+
+    def leased(self, now: datetime) -> bool:
+        if self.leased_at is None:
+            return False
+        until = self.leased_at + self.lease
+        return now < until and until - now <= 2 * self.lease
+
+    def wake(self, ready: datetime | None, now: datetime) -> datetime | None:
+        if not self.leased(now) or self.leased_at is None:
+            return ready
+        until = self.leased_at + self.lease
+        return until if ready is None else max(ready, until)
+
+
+@dataclass
+class Reference:
+    charts: dict[str, Chart] = field(default_factory=dict)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    inbox: list[Row] = field(default_factory=list)
+    dues: dict[tuple[str, str], Row] = field(default_factory=dict)
+    outbox: dict[tuple[str, str], Row] = field(default_factory=dict)
+
+    def chart(self, subject: str) -> Chart:
+        return self.charts.get(subject, Chart(subject=subject))
+
+    def keep(self, message: RawMessage) -> bool:
+        new = all(row.thing.id != message.id for row in self.inbox)
+        if new:
+            self.inbox.append(Row(message))
+        return new
+
+    def commit(self, subject: str, event_id: str, changes: Changes, now: datetime) -> bool:
+        if (subject, event_id) in self.events:
+            return False
+        self.events.append((subject, event_id))
+        self.charts[subject] = self.chart(subject).apply(changes, now)
+        for due in changes.dues:
+            self.dues.pop((subject, due.id), None)
+            if not due.done:
+                self.dues[subject, due.id] = Row(due)
+        for sent in changes.communications:
+            self.outbox.pop((subject, sent.id), None)
+            if sent.state is SendState.QUEUED:
+                self.outbox[subject, sent.id] = Row(sent)
+        return True
+
+    def heads(self) -> list[Row]:
+        unfinished = [row for row in self.inbox if not row.done]
+        return [r for i, r in enumerate(unfinished) if all(o.thing.order != r.thing.order for o in unfinished[:i])]
+
+    def claim(self, queue: str, now: datetime, lease: timedelta) -> Row | None:
+        rows = [row for row in getattr(self, f"{queue}_ready")(now) if not row.leased(now)]
+        if not rows:
+            return None
+        rows[0].leased_at, rows[0].lease = now, lease
+        rows[0].attempt += 1
+        return rows[0]
+
+    def message_ready(self, now: datetime) -> list[Row]:
+        return self.heads()
+
+    def due_ready(self, now: datetime) -> list[Row]:
+        rows = [row for row in self.dues.values() if row.thing.due_at <= now]
+        return sorted(rows, key=lambda row: (row.thing.due_at, row.thing.id, row.thing.subject))
+
+    def outbox_ready(self, now: datetime) -> list[Row]:
+        rows = [row for row in self.outbox.values() if row.thing.not_before is None or row.thing.not_before <= now]
+        return sorted(
+            rows, key=lambda row: (not _urgent(row.thing), row.thing.created_at, row.thing.id, row.thing.subject)
+        )
+
+    def next_at(self, now: datetime) -> datetime | None:
+        wakes = [row.wake(None, now) for row in self.heads()]
+        wakes += [row.wake(row.thing.due_at, now) for row in self.dues.values()]
+        wakes += [row.wake(row.thing.not_before, now) for row in self.outbox.values()]
+        return min((wake for wake in wakes if wake is not None and wake > now), default=None)
+
+
+def _urgent(sent: Communication) -> bool:
+    return sent.category in {Category.SAFETY, Category.PAGE, Category.OPERATIONS} or sent.priority is Priority.P1
