@@ -11,7 +11,7 @@ from functools import cache
 from data.model.observation import Assertion
 from nlu.files import LANGUAGES, lexicon
 from nlu.pattern import Hit, Matcher, compile_block
-from nlu.tokens import SOFT, Tokens
+from nlu.tokens import SOFT, Tokens, words_of
 
 # How far cues reach, in words. Lists ("no fever, cough, rash or pain") are long, afterthoughts are short.
 _BEFORE = 12
@@ -28,7 +28,7 @@ class Cues:
     over a new clause ("i dont think i have"); `absent_after` follows it ("is gone"); `not_a_negation` are lookalikes.
     `ends` stops a reach; `clause` are words that begin a clause; `finite` are verbs that make a hit a clause.
     `past` is over for long, `recent` may not be; `now` overrules both. `hypothetical` asks, `uncertain` doubts.
-    `someone` names another person; `doubt` takes a denial back ("well, a bit when"); `joins` coordinates ("or").
+    `someone` names another person; `doubt` takes a denial back ("well, a bit when"); `joins` is "or", `also` is "and".
     `common` are the words that give the language away.
     """
 
@@ -37,6 +37,7 @@ class Cues:
     clause: str
     finite: str = ""
     joins: str = ""
+    also: str = ""
     absent: str = ""
     absent_noun: str = ""
     absent_clause: str = ""
@@ -53,7 +54,7 @@ class Cues:
     sets: dict[str, str] = field(default_factory=dict)
 
 
-_WORD_LISTS = frozenset(("language", "common", "clause", "finite", "joins", "sets"))
+_WORD_LISTS = frozenset(("language", "common", "clause", "finite", "joins", "also", "sets"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class _Compiled:
     clause: frozenset[str]
     finite: frozenset[str]
     joins: frozenset[str]
+    also: frozenset[str]
 
 
 @cache
@@ -74,7 +76,7 @@ def cues(language: str) -> _Compiled:
         if f.name not in _WORD_LISTS
         for phrase in compile_block(getattr(data, f.name), f.name, language, data.sets, f"negation_{language}.toml")
     ]
-    words = (frozenset(text.split()) for text in (data.clause, data.finite, data.joins))
+    words = (frozenset(words_of(text)) for text in (data.clause, data.finite, data.joins, data.also))
     return _Compiled(Matcher(phrases), *words)
 
 
@@ -83,7 +85,7 @@ def _common() -> dict[str, tuple[str, ...]]:
     """Which languages a very common word belongs to."""
     found: dict[str, list[str]] = defaultdict(list)
     for language in LANGUAGES:
-        for word in lexicon(f"negation_{language}", Cues).common.split():
+        for word in words_of(lexicon(f"negation_{language}", Cues).common):
             found[word].append(language)
     return {word: tuple(languages) for word, languages in found.items()}
 
@@ -130,7 +132,9 @@ class Judge:
             self._marks[kind] = [m for m in self._marks[kind] if not any(_overlap(m, other) for other in lookalikes)]
 
     def judge(self, hit: Hit, *, cautious: bool = False) -> Judgement:
-        """The assertion of a hit. `cautious`: a bare denial does not reach over a comma unless it is a list with "or".
+        """The assertion of a hit.
+
+        `cautious`: a denial reaches over a comma only in a list with "or", and not back over an "and".
         """
         if self._denied(hit, cautious):
             return Judgement(Assertion.ABSENT, doubt=self._taken_back(hit))
@@ -157,7 +161,7 @@ class Judge:
             denials += [] if clause else self._before(hit, "absent_noun", _BEFORE)
             if any(self._reaches(m, hit, cautious) for m in denials if not self._answer(m)):
                 return True
-        return any(self._follows(m, hit, _AFTER) for m in self._marks["absent_after"])
+        return any(self._follows(m, hit, cautious) for m in self._marks["absent_after"])
 
     def _denied_inside(self, hit: Hit) -> bool:
         """Whether the words a phrase skipped hold a denial ("chest doesnt hurt")."""
@@ -200,8 +204,12 @@ class Judge:
         tail = range(mark.last + 1, min(self._tokens.high[hit.first], hit.last + 4))
         return any(words[i] in self._language.joins for i in tail)
 
-    def _follows(self, mark: Hit, hit: Hit, reach: int) -> bool:
-        if not (hit.last < mark.first < self._tokens.high[hit.last] and mark.first - hit.last <= reach):
+    def _follows(self, mark: Hit, hit: Hit, cautious: bool) -> bool:
+        """Whether a denial that comes after ("is gone") is about the hit."""
+        if not (hit.last < mark.first < self._tokens.high[hit.last] and mark.first - hit.last <= _AFTER):
+            return False
+        between = range(hit.last + 1, mark.first)
+        if cautious and any(self._tokens.words[i] in self._language.also for i in between):
             return False
         return not any(hit.last < e.first and e.last < mark.first for e in self._marks["ends"])
 
@@ -229,7 +237,7 @@ class Judge:
         return any(low <= m.first and m.last < high for m in self._marks[kind])
 
     def _when(self, hit: Hit) -> str | None:
-        """"past" or "recent" where the clause says so and nothing in it says that it goes on."""
+        """ "past" or "recent" where the clause says so and nothing in it says that it goes on."""
         if not (self._marks["past"] or self._marks["recent"]) or self._in_clause(hit, "now"):
             return None
         if self._in_clause(hit, "past"):

@@ -33,7 +33,9 @@ def parse(text: str, language: str) -> Parse:
     intent, said_in = _intent(tokens, language)
     intent = carrier or _settle(intent, bool(readings), found.entities)
     understood = intent != "unknown"
-    confidence = _EXACT if language in (spoken, said_in) or carrier or (readings and not found.entities) else _OTHER_LANGUAGE
+    confidence = (
+        _EXACT if language in (spoken, said_in) or carrier or (readings and not found.entities) else _OTHER_LANGUAGE
+    )
     if found.mended:
         confidence = min(confidence, _MENDED)
     return Parse(

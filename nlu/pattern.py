@@ -1,8 +1,9 @@
 """Phrases over words: a small pattern language, an index, and a matcher whose work is bounded.
 
-A phrase is words with spaces between. `a|b` either word, `word*` any ending, `word?` may be missing, `~` up to 3 words
-between (`~N` up to N, never across a comma), `a_b` two words as one alternative, `<name>` a set of the same file, whose members may be several words.
-`^` before a phrase: only at a sentence's start. `j'ai` also matches "jai". Words are folded as texts are, so accents and case do not matter.
+A phrase is words with spaces between. `a|b` either word, `a_b` two words as one alternative, `word*` any ending,
+`word?` may be missing, `~` up to 3 words between (`~N` up to N, never across a comma), `<name>` a set of the same
+file, whose members may be several words, `^` before a phrase: only at a sentence's start. `j'ai` also matches "jai".
+Words are folded as texts are, so accents and case do not matter.
 """
 
 import re

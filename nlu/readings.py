@@ -128,7 +128,11 @@ class _Finder:
     def bare(self, vitals: _Vitals) -> None:
         """Readings without a name: a pair shaped like a blood pressure, or a number whose unit says enough."""
         for number in list(self._numbers):
-            if number in self._used or (number - 1 in self._used and _tight(self._tokens, number)) or self._no_measurement(number, vitals):
+            if (
+                number in self._used
+                or (number - 1 in self._used and _tight(self._tokens, number))
+                or self._no_measurement(number, vitals)
+            ):
                 continue
             if self._pair(number, vitals, named=False) is not None:
                 self._pressure(number, number, number, vitals, named=False)
@@ -254,9 +258,7 @@ class _Finder:
         tokens = self._tokens
         low = max(tokens.low[first], first - 3)
         before = tokens.words[low:first]
-        return any(w in vitals.not_a_measurement for w in before) or bool(
-            before and before[-1] in vitals.not_before
-        )
+        return any(w in vitals.not_a_measurement for w in before) or bool(before and before[-1] in vitals.not_before)
 
 
 def _value(tokens: Tokens, i: int) -> float | None:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 
 from data.errors import PhmsError
 from data.model.conversation import Alarm
@@ -28,12 +28,17 @@ _MOST_MENTIONS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedFlag:
-    """A rule of the screen. `recent_counts`: it still is an emergency a day later ("took all my pills yesterday")."""
+    """A rule of the screen.
+
+    `recent_counts`: it still is an emergency a day later ("took all my pills yesterday"). `asking_counts`: to ask
+    about it is alarming enough ("how can i kill myself").
+    """
 
     id: str
     title: str
     source: str
     recent_counts: bool = False
+    asking_counts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +103,7 @@ def screen(text: str) -> tuple[Alarm, ...]:
     live = [hit for hit in hits if found.alarming(hit, hits)]
     alarms: dict[str, Alarm] = {}
     for hit in sorted((h for h in live if h.key in lexicons.flags), key=lambda h: (h.first, -h.last)):
-        alarms.setdefault(
-            hit.key, Alarm(rule=hit.key, words=tokens.quote(hit.first, hit.last), language=hit.language)
-        )
+        alarms.setdefault(hit.key, Alarm(rule=hit.key, words=tokens.quote(hit.first, hit.last), language=hit.language))
     for rule, groups in lexicons.combinations:
         if rule not in alarms and (parts := _combined(groups, live, tokens)):
             alarms[rule] = _picture(rule, parts, tokens)
@@ -123,9 +126,7 @@ class _Reading:
         """
         languages = {hit.language, self._text_language or hit.language}
         if self._text_language is None:
-            languages |= {
-                o.language for o in hits if o.key == hit.key and o.first <= hit.last and hit.first <= o.last
-            }
+            languages |= {o.language for o in hits if o.key == hit.key and o.first <= hit.last and hit.first <= o.last}
         return all(self._alarming(hit, self._judge(language).judge(hit, cautious=True)) for language in languages)
 
     def _judge(self, language: str) -> Judge:
@@ -136,10 +137,10 @@ class _Reading:
     def _alarming(self, hit: Hit, found: Judgement) -> bool:
         if found.assertion is Assertion.ABSENT:
             return found.doubt
+        flag = self._flags.get(hit.key)
         if found.assertion is Assertion.PAST:
-            flag = self._flags.get(hit.key)
             return found.recent and flag is not None and flag.recent_counts
-        return not found.hypothetical
+        return not found.hypothetical or (flag is not None and flag.asking_counts)
 
 
 def _less_idioms(hits: list[Hit]) -> list[Hit]:
@@ -149,9 +150,7 @@ def _less_idioms(hits: list[Hit]) -> list[Hit]:
         h
         for h in hits
         if not h.key.startswith("never:")
-        and not any(
-            i.key in (f"never:{h.key}", "never:*") and i.first <= h.last and h.first <= i.last for i in idioms
-        )
+        and not any(i.key in (f"never:{h.key}", "never:*") and i.first <= h.last and h.first <= i.last for i in idioms)
     ]
 
 
@@ -162,7 +161,7 @@ def _combined(groups: Sequence[Sequence[str]], live: list[Hit], tokens: Tokens) 
         return None
     for parts in product(*mentions):
         ordered = sorted(parts, key=lambda h: (h.first, h.last))
-        apart = all(a.last < b.first for a, b in zip(ordered, ordered[1:], strict=False))
+        apart = all(a.last < b.first for a, b in pairwise(ordered))
         if apart and ordered[-1].last - ordered[0].first <= _NEAR_WORDS:
             return tuple(ordered)
     return None

@@ -8,9 +8,7 @@ from itertools import pairwise
 from nlu.text import Folded, fold
 
 # A number with its decimals, a word (English contractions stay whole, French elisions part), or the SOS sign.
-_TOKEN = re.compile(
-    r"\d{1,12}(?:[.,]\d{1,6}){0,3}|[^\W\d_][^\W_]*(?:'(?:t|s|m|re|ve|ll|d)(?![^\W_]))?|\N{SQUARED SOS}"
-)
+_TOKEN = re.compile(r"\d{1,12}(?:[.,]\d{1,6}){0,3}|[^\W\d_][^\W_]*(?:'(?:t|s|m|re|ve|ll|d)(?![^\W_]))?|\N{SQUARED SOS}")
 
 NONE, SOFT, HARD = 0, 1, 2
 

@@ -36,6 +36,7 @@ def restart(at: Advance, team: Team, now: datetime, *, first: list[str], wait: b
         step=ladder.AHEAD,
         round=e.round + 1,
         walk_from=e.round + 1,
+        walk_began_at=now,
         pages=ladder.remembered(e),
         answer_by=now + e.policy.ack_timer,
         exhausted_at=None,
@@ -179,11 +180,14 @@ def _tell_patient(at: Advance, now: datetime) -> Advance:
 
 
 def _patient_told_by(e: Escalation) -> datetime | None:
-    """When the patient is to hear that nobody has answered: once, counted from when it last had nobody."""
+    """When the patient is to hear that nobody has answered: once, counted from when this walk of the ladder began.
+
+    A new walk begins with a worse level or when an owner lets go, and the patient hears of either by itself.
+    """
     unowned = e.state in (EscalationState.OPEN, EscalationState.EXHAUSTED)
     if not unowned or e.patient_told_at is not None or e.policy.tell_patient_after is None:
         return None
-    return max(e.opened_at, e.lease_until or e.opened_at) + e.policy.tell_patient_after
+    return (e.walk_began_at or e.opened_at) + e.policy.tell_patient_after
 
 
 def _next_look(e: Escalation, now: datetime) -> datetime | None:

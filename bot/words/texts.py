@@ -10,6 +10,7 @@ from pathlib import Path
 from data.content import load
 from data.errors import BadFile
 
+_NUMBERS = "emergency_numbers.toml"
 LANGUAGES = ("en", "es", "de", "fr", "et")
 
 # Carriers take these words from the phone before we ever see them, so no text may ask for one as a reply
@@ -62,14 +63,16 @@ class Texts:
 
 @cache
 def load_texts(overlay: Path | None = None) -> Texts:
-    """The packaged sentences; a file of the same name in `overlay`/words replaces one. Raises `BadFile`."""
+    """The packaged sentences; a file of the same name in the directory `overlay` replaces one. Raises `BadFile`."""
+    if overlay is not None:
+        _check_names(overlay)
     by_language, staff = {}, frozenset[str]()
     for language in LANGUAGES:
         content = load(_find(f"{language}.toml", overlay), _File)
         by_language[language] = content.patient | content.staff
         if language == "en":
             staff = frozenset(content.staff)
-    numbers = load(_find("emergency_numbers.toml", overlay), _Numbers)
+    numbers = load(_find(_NUMBERS, overlay), _Numbers)
     texts = Texts(by_language, staff, tuple(numbers.by_zone.items()), numbers.default)
     problems = check(texts)
     if problems:
@@ -101,6 +104,15 @@ def _fields(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
+def _check_names(overlay: Path) -> None:
+    if not overlay.is_dir():
+        raise BadFile(f"{overlay}: is not a directory")
+    allowed = [*(f"{language}.toml" for language in LANGUAGES), _NUMBERS]
+    for file in sorted(overlay.iterdir()):
+        if file.name not in allowed:
+            raise BadFile(f"{file}: is not known here; allowed: {', '.join(allowed)}")
+
+
 def _find(name: str, overlay: Path | None) -> Path:
-    own = overlay / "words" / name if overlay else None
+    own = overlay / name if overlay else None
     return own if own and own.exists() else Path(str(files("bot.words") / name))

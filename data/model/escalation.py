@@ -94,3 +94,4 @@ class Escalation:
     closed_at: datetime | None = None
     outcome: str | None = None
     walk_from: int = 1
+    walk_began_at: datetime | None = None

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from data.errors import BadFile, BadInput
+from data.model.people import Person
 
 T = TypeVar("T")
 
@@ -33,6 +34,18 @@ def decode(data: bytes, kind: type[T]) -> T:
 def decode_all(rows: Iterable[bytes], kind: type[T]) -> tuple[T, ...]:
     """Many rows of one kind in one go, in the order given."""
     return cast(tuple[T, ...], _read(b"[%b]" % b",".join(rows), _list_decoder(cast(Any, kind)), kind.__name__))
+
+
+@lru_cache(maxsize=256)
+def decode_known(data: bytes, kind: type[T]) -> T:
+    """As `decode`, for rows that are read again and again: what the same bytes say needs working out only once."""
+    return decode(data, kind)
+
+
+@lru_cache(maxsize=64)
+def decode_people(rows: tuple[bytes, ...]) -> tuple[Person, ...]:
+    """Everyone of a clinic, whom every event asks for and hardly any changes."""
+    return decode_all(rows, Person)
 
 
 def encode_checked(thing: T) -> tuple[bytes, T]:

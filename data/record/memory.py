@@ -15,7 +15,17 @@ from data.model.people import ChannelKind, Person
 from data.model.plan import Due
 from data.ports import Claim, CodeUse
 from data.record import codes
-from data.record.coding import decode, decode_all, encode, encode_checked, instant, micros, span
+from data.record.coding import (
+    decode,
+    decode_all,
+    decode_known,
+    decode_people,
+    encode,
+    encode_checked,
+    instant,
+    micros,
+    span,
+)
 from data.record.projection import Projection, address_key, check, project
 from data.record.tables import (
     ChartRow,
@@ -236,7 +246,7 @@ class MemoryRecord:
             return Chart(subject=subject)
         known = self._charts.get(subject)
         if known is None or known[0] is not row:
-            known = self._charts[subject] = (row, decode(row.body, Chart))
+            known = self._charts[subject] = (row, decode_known(row.body, Chart))
         return known[1]
 
     def _observed(self, subject: str) -> dict[str, ObservationRow]:
@@ -341,7 +351,8 @@ class MemoryRecord:
     def people(self) -> tuple[Person, ...]:
         """See `Record.people`."""
         with self._lock:
-            return decode_all((row.body for row in self._tables.people.values()), Person)
+            rows = tuple(row.body for row in self._tables.people.values())
+        return decode_people(rows)
 
     def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
         """See `Record.reserve_code`."""

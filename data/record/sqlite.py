@@ -18,7 +18,17 @@ from data.model.people import ChannelKind, Person
 from data.model.plan import Due
 from data.ports import Claim, CodeUse
 from data.record import codes, sqlite_dump
-from data.record.coding import decode, decode_all, encode, encode_checked, instant, micros, span
+from data.record.coding import (
+    decode,
+    decode_all,
+    decode_known,
+    decode_people,
+    encode,
+    encode_checked,
+    instant,
+    micros,
+    span,
+)
 from data.record.projection import Projection, address_key, check, project
 from data.record.sqlite_file import open_file, roll_back, translated
 from data.record.tables import PersonRow, load_tables
@@ -200,7 +210,7 @@ class SqliteRecord:
 
     def _stored(self, subject: str) -> Chart:
         rows = self._read("SELECT body FROM chart WHERE subject = ?", (subject,))
-        return decode(rows[0][0], Chart) if rows else Chart(subject=subject)
+        return decode_known(rows[0][0], Chart) if rows else Chart(subject=subject)
 
     def _write_all(self, connection: sqlite3.Connection, rows: Projection) -> None:
         subject, revision = rows.subject, rows.revision
@@ -284,7 +294,7 @@ class SqliteRecord:
 
     def people(self) -> tuple[Person, ...]:
         """See `Record.people`."""
-        return _all(self._read("SELECT body FROM person ORDER BY n", ()), Person)
+        return decode_people(tuple(body for (body,) in self._read("SELECT body FROM person ORDER BY n", ())))
 
     def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
         """See `Record.reserve_code`."""

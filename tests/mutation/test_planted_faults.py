@@ -27,7 +27,7 @@ def replay(code: Path) -> subprocess.CompletedProcess[str]:
             *scenes,
         ],
         cwd=code,
-        env={**os.environ, "PYTHONPATH": str(code)},
+        env={**os.environ, "PYTHONPATH": str(code)},  # noqa: TID251 - the child needs our PATH
         capture_output=True,
         text=True,
         timeout=300,

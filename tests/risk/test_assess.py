@@ -72,7 +72,9 @@ def test_nothing_known_is_unknown() -> None:
 
 
 def test_a_dip_that_is_not_settled_yet_is_never_called_low() -> None:
-    assert of(f"{CALM}, heart-rate 70 70 70 140 every 1 min").level is not Level.LOW
+    rest = CALM.removeprefix("heart-rate 70, ")
+    assert of(f"{rest}, heart-rate 70 70 70 70 every 1 min").level is Level.LOW
+    assert of(f"{rest}, heart-rate 70 70 70 140 every 1 min").level is Level.UNKNOWN
 
 
 def test_a_child_has_no_score_and_no_low() -> None:
@@ -195,6 +197,7 @@ def test_a_wider_personal_limit_replaces_the_default_but_not_a_hard_rule() -> No
 def test_a_narrower_personal_limit_stands_beside_the_default() -> None:
     assert fired("limit heart-rate to 110, heart-rate 115") == ["personal-limit"]
     assert fired("limit heart-rate to 110, heart-rate 140") == ["fast-heart", "personal-limit"]
+    assert fired("limit oxygen-saturation from 94, oxygen-saturation 90")[:2] == ["low-oxygen", "personal-limit"]
 
 
 def test_a_personal_limit_on_one_side_leaves_the_other_side_alone() -> None:

@@ -156,6 +156,9 @@ def test_one_noisy_sample_of_a_stream_scores_nothing() -> None:
     result = assess(read_example("oxygen-saturation 97 97 97 70 every 1 min"), RULES, NOW, event_id="e")
     assert result.score is not None
     assert result.score.low == 0
+    result = assess(read_example("oxygen-saturation 97 90 90 90 every 1 min"), RULES, NOW, event_id="e")
+    assert result.score is not None
+    assert result.score.low == 3  # what most samples say
 
 
 def test_old_inputs_are_missing() -> None:
