@@ -16,8 +16,11 @@ from nlu.tokens import SOFT, Tokens, words_of
 # How far cues reach, in words. Lists ("no fever, cough, rash or pain") are long, afterthoughts are short.
 _BEFORE = 12
 _AFTER = 6
+_CLAUSE = 4
 _SOMEONE = 10
 _DOUBT = 16
+# How many words of a sentence vote on its language.
+_VOTERS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +30,10 @@ class Cues:
     `absent` before what is denied; `absent_noun` denies things and not clauses ("no"); `absent_clause` also reaches
     over a new clause ("i dont think i have"); `absent_after` follows it ("is gone"); `not_a_negation` are lookalikes.
     `ends` stops a reach; `clause` are words that begin a clause; `finite` are verbs that make a hit a clause.
-    `past` is over for long, `recent` may not be; `now` overrules both. `hypothetical` asks, `uncertain` doubts.
-    `someone` names another person; `doubt` takes a denial back ("well, a bit when"); `joins` is "or", `also` is "and".
+    `past` is over for long, `recent` may not be; `now` overrules both,
+    `returns` ("again", "still") also from later in the sentence. `hypothetical` asks, `uncertain` doubts.
+    `someone` names another person; `doubt` takes a denial back ("well, a bit when"); `not_a_doubt` speaks of
+    something else ("a bit tired"). `joins` is "or", `also` is "and".
     `common` are the words that give the language away.
     """
 
@@ -47,10 +52,12 @@ class Cues:
     past: str = ""
     recent: str = ""
     now: str = ""
+    returns: str = ""
     hypothetical: str = ""
     uncertain: str = ""
     someone: str = ""
     doubt: str = ""
+    not_a_doubt: str = ""
     sets: dict[str, str] = field(default_factory=dict)
 
 
@@ -90,11 +97,11 @@ def _common() -> dict[str, tuple[str, ...]]:
     return {word: tuple(languages) for word, languages in found.items()}
 
 
-def likely_language(tokens: Tokens) -> str | None:
-    """The language whose common words the text has most of, or None where there are none or it is a draw."""
+def likely_language(tokens: Tokens, low: int, high: int) -> str | None:
+    """The language whose common words `low` to `high` has most of, or None where there are none or it is a draw."""
     common = _common()
     votes: dict[str, int] = defaultdict(int)
-    for word in tokens.words[:200]:
+    for word in tokens.words[low : min(high, low + _VOTERS)]:
         for language in common.get(word, ()):
             votes[language] += 1
     ranked = sorted(votes.items(), key=lambda v: -v[1])
@@ -130,6 +137,8 @@ class Judge:
         lookalikes = self._marks["not_a_negation"]
         for kind in ("absent", "absent_noun", "absent_clause", "absent_after", "past"):
             self._marks[kind] = [m for m in self._marks[kind] if not any(_overlap(m, other) for other in lookalikes)]
+        elsewhere = self._marks["not_a_doubt"]
+        self._marks["doubt"] = [m for m in self._marks["doubt"] if not any(_overlap(m, other) for other in elsewhere)]
 
     def judge(self, hit: Hit, *, cautious: bool = False) -> Judgement:
         """The assertion of a hit.
@@ -139,7 +148,8 @@ class Judge:
         if self._denied(hit, cautious):
             return Judgement(Assertion.ABSENT, doubt=self._taken_back(hit))
         if self._before(hit, "hypothetical", _BEFORE):
-            return Judgement(Assertion.POSSIBLE, hypothetical=True)
+            going_on = bool(self._marks["now"]) and self._in_clause(hit, "now")
+            return Judgement(Assertion.POSSIBLE, doubt=going_on, hypothetical=not going_on)
         someone = bool(self._before(hit, "someone", _SOMEONE)) and not self._own_clause(hit)
         when = self._when(hit)
         if when is not None:
@@ -151,7 +161,8 @@ class Judge:
         return Judgement(Assertion.PRESENT)
 
     def _denied(self, hit: Hit, cautious: bool) -> bool:
-        if self._denied_inside(hit) or self._before(hit, "absent_clause", _BEFORE):
+        clauses = self._before(hit, "absent_clause", _CLAUSE)
+        if self._denied_inside(hit) or any(not self._comma_between(m, hit) for m in clauses):
             return True
         own = self._tokens.words[hit.first : hit.last + 1]
         # A hit that is a clause, or denies something itself ("cant breathe"), is no part of an earlier denial.
@@ -204,6 +215,9 @@ class Judge:
         tail = range(mark.last + 1, min(self._tokens.high[hit.first], hit.last + 4))
         return any(words[i] in self._language.joins for i in tail)
 
+    def _comma_between(self, mark: Hit, hit: Hit) -> bool:
+        return any(self._tokens.breaks[i] == SOFT for i in range(mark.last + 1, hit.first + 1))
+
     def _follows(self, mark: Hit, hit: Hit, cautious: bool) -> bool:
         """Whether a denial that comes after ("is gone") is about the hit."""
         if not (hit.last < mark.first < self._tokens.high[hit.last] and mark.first - hit.last <= _AFTER):
@@ -239,6 +253,8 @@ class Judge:
     def _when(self, hit: Hit) -> str | None:
         """ "past" or "recent" where the clause says so and nothing in it says that it goes on."""
         if not (self._marks["past"] or self._marks["recent"]) or self._in_clause(hit, "now"):
+            return None
+        if any(hit.last < m.first < self._tokens.high[hit.last] for m in self._marks["returns"]):
             return None
         if self._in_clause(hit, "past"):
             return "past"

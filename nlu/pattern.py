@@ -16,6 +16,7 @@ from math import prod
 
 from data.errors import BadFile, BadInput
 from nlu.files import lines
+from nlu.text import fold_char
 from nlu.tokens import SOFT, Tokens, tokenise
 
 # Bounds that keep any phrase cheap on any text.
@@ -128,7 +129,7 @@ def _sequences(part: str, optional: bool) -> tuple[tuple[Element, ...], ...]:
             words.add(option.lower())
             continue
         for spelling in _spellings(option.replace("_", " ")):
-            parts = _stemmed(spelling)
+            parts = _stemmed(spelling) if not spelling.isalpha() else [("".join(map(fold_char, spelling)), False)]
             if len(parts) > 1:
                 longer.append(tuple(_place(word, is_stem) for word, is_stem in parts))
             else:
@@ -149,6 +150,9 @@ def _place(word: str, is_stem: bool) -> Element:
 
 def _stemmed(spelling: str) -> list[tuple[str, bool]]:
     """The words of an alternative, each with whether it is a stem. Raises `BadInput` where it is not well formed."""
+    stem = spelling.removesuffix("*")
+    if stem.isalpha() and stem != spelling and len(stem) >= _SHORTEST_STEM:
+        return [("".join(map(fold_char, stem)), True)]
     tokens = tokenise(spelling)
     edges = [*tokens.starts[1:], len(tokens.folded.plain)]
     after = [tokens.folded.plain[end:edge] for end, edge in zip(tokens.ends, edges, strict=True)]

@@ -111,23 +111,31 @@ def screen(text: str) -> tuple[Alarm, ...]:
 
 
 class _Reading:
-    """Judges hits by the cues of their own language and of the language that the text seems to be in."""
+    """Judges hits by the cues of their own language and of the language that their sentence seems to be in."""
 
     def __init__(self, tokens: Tokens, lexicons: _Screen) -> None:
         self._tokens = tokens
         self._flags = lexicons.flags
-        self._text_language = likely_language(tokens)
         self._judges: dict[str, Judge] = {}
+        self._spoken: dict[int, str | None] = {}
 
     def alarming(self, hit: Hit, hits: Sequence[Hit]) -> bool:
         """Whether the hit is an emergency going on, or may be one.
 
-        Words that languages share are judged by the text's own language; where that is not clear, by all that hit.
+        Words that languages share are judged by their sentence's language ("pas de convulsions" is no English
+        seizure, and Portuguese "no peito" no English denial); where that is not clear, by all languages that hit.
         """
-        languages = {hit.language, self._text_language or hit.language}
-        if self._text_language is None:
+        spoken = self._language(hit)
+        languages = {hit.language, spoken or hit.language}
+        if spoken is None:
             languages |= {o.language for o in hits if o.key == hit.key and o.first <= hit.last and hit.first <= o.last}
         return all(self._alarming(hit, self._judge(language).judge(hit, cautious=True)) for language in languages)
+
+    def _language(self, hit: Hit) -> str | None:
+        low, high = self._tokens.low[hit.first], self._tokens.high[hit.first]
+        if low not in self._spoken:
+            self._spoken[low] = likely_language(self._tokens, low, high)
+        return self._spoken[low]
 
     def _judge(self, language: str) -> Judge:
         if language not in self._judges:
@@ -160,6 +168,8 @@ def _combined(groups: Sequence[Sequence[str]], live: list[Hit], tokens: Tokens) 
     if not all(mentions):
         return None
     for parts in product(*mentions):
+        if len({part.language for part in parts}) > 1:
+            continue
         ordered = sorted(parts, key=lambda h: (h.first, h.last))
         apart = all(a.last < b.first for a, b in pairwise(ordered))
         if apart and ordered[-1].last - ordered[0].first <= _NEAR_WORDS:

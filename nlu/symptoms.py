@@ -14,6 +14,8 @@ from nlu.tokens import Tokens, words_of
 
 # A general word for pain says nothing beside the place that hurts.
 _GENERAL = "pain"
+# What sounds like a symptom and is none ("chest of drawers") hides what it shares words with.
+_LOOKALIKE = "lookalike"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,15 @@ class Symptom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymptomWords:
-    """The symptom lexicon of one language. `mend` are words whose typing mistakes are mended; `real` stay."""
+    """The symptom lexicon of one language. `mend` are words whose typing mistakes are mended; `real` stay.
+
+    `lookalikes` are phrases that only sound like a symptom.
+    """
 
     language: str
     symptom: tuple[Symptom, ...]
     sets: dict[str, str] = field(default_factory=dict)
+    lookalikes: str = ""
     mend: str = ""
     real: str = ""
 
@@ -48,7 +54,8 @@ def symptom_words(language: str) -> tuple[Matcher, Spelling]:
     """The symptoms of a language, ready to match. Raises `BadFile` where the file is wrong."""
     data = lexicon(f"symptoms_{language}", SymptomWords)
     file = f"symptoms_{language}.toml"
-    matcher = Matcher(p for s in data.symptom for p in compile_block(s.phrases, s.key, language, data.sets, file))
+    blocks = [(s.phrases, s.key) for s in data.symptom] + [(data.lookalikes, _LOOKALIKE)]
+    matcher = Matcher(p for phrases, key in blocks for p in compile_block(phrases, key, language, data.sets, file))
     return matcher, Spelling(words_of(data.mend), matcher.vocabulary.union(words_of(data.real)))
 
 
@@ -74,7 +81,11 @@ def _entity(tokens: Tokens, hit: Hit, assertion: Assertion) -> Entity:
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:
     """Of hits that share words the tightest specific one; all others, in order."""
     kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda h: (h.key == _GENERAL, len(h.skipped), h.first - h.last, h.first)):
+    for hit in sorted(hits, key=_tightest_first):
         if not any(hit.first <= k.last and k.first <= hit.last for k in kept):
             kept.append(hit)
-    return sorted(kept, key=lambda h: h.first)
+    return sorted((k for k in kept if k.key != _LOOKALIKE), key=lambda h: h.first)
+
+
+def _tightest_first(hit: Hit) -> tuple[bool, bool, int, int, int]:
+    return (hit.key != _LOOKALIKE, hit.key == _GENERAL, len(hit.skipped), hit.first - hit.last, hit.first)

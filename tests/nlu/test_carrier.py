@@ -10,16 +10,42 @@ from nlu.carrier import carrier_word
 @pytest.mark.parametrize(
     "text",
     [
-        "STOP", "stop", " Stop. ", "ＳＴＯＰ", "st\u200bop", "STOP!!", "\u202eSTOP\u202c", "StopAll", "stop all", "UNSUBSCRIBE",
-        "cancel", "END", "quit", "REVOKE", "optout", "opt-out", "Opt out", "\u0405\u0422\u041e\u0420", "stopp", "arrêt",
-        "ARRET", "parar", "lõpeta", "Abmelden", "стоп", "'STOP'", "stop\n",
+        "STOP",
+        "stop",
+        " Stop. ",
+        "ＳＴＯＰ",
+        "st\u200bop",
+        "STOP!!",
+        "\u202eSTOP\u202c",
+        "StopAll",
+        "stop all",
+        "UNSUBSCRIBE",
+        "cancel",
+        "END",
+        "quit",
+        "REVOKE",
+        "optout",
+        "opt-out",
+        "Opt out",
+        "\u0405\u0422\u041e\u0420",
+        "stopp",
+        "arrêt",
+        "ARRET",
+        "parar",
+        "lõpeta",
+        "Abmelden",
+        "стоп",
+        "'STOP'",
+        "stop\n",
     ],
-)  # fmt: skip
+)
 def test_stop(text: str) -> None:
     assert carrier_word(text) == "stop"
 
 
-@pytest.mark.parametrize(("text", "word"), [("START", "start"), ("unstop", "start"), ("HELP", "help"), ("Info", "help")])
+@pytest.mark.parametrize(
+    ("text", "word"), [("START", "start"), ("unstop", "start"), ("HELP", "help"), ("Info", "help")]
+)
 def test_start_and_help(text: str, word: str) -> None:
     assert carrier_word(text) == word
 

@@ -15,8 +15,12 @@ from nlu.parse import LexiconParser, parse
 from nlu.symptoms import SymptomWords
 
 P, A, PAST, MAYBE, OTHER = (
-    Assertion.PRESENT, Assertion.ABSENT, Assertion.PAST, Assertion.POSSIBLE, Assertion.SOMEONE_ELSE,
-)  # fmt: skip
+    Assertion.PRESENT,
+    Assertion.ABSENT,
+    Assertion.PAST,
+    Assertion.POSSIBLE,
+    Assertion.SOMEONE_ELSE,
+)
 
 
 def symptoms(text: str, language: str = "en") -> list[tuple[str, Assertion]]:
@@ -71,19 +75,44 @@ def test_other_languages(language: str, text: str, expected: list[tuple[str, Ass
 @pytest.mark.parametrize(
     ("language", "text", "intent"),
     [
-        ("en", "hello", "greeting"), ("en", "thank you so much", "thanks"), ("en", "yes", "yes"), ("en", "no", "no"),
-        ("en", "Nope.", "no"), ("en", "HELP", "help"), ("en", "stop", "stop"), ("en", "START", "start"),
-        ("en", "how am i doing", "ask-status"), ("en", "show me my readings", "ask-data"), ("en", "bye", "goodbye"),
-        ("en", "pause reminders please", "pause"), ("en", "resume", "resume"), ("en", "wrong number", "wrong-number"),
-        ("en", "i feel fine today, no cough", "feeling-well"), ("en", "bp 150/95", "report-reading"),
-        ("en", "my head hurts", "report-symptom"), ("en", "i'm not feeling well", "report-symptom"),
-        ("en", "asdf", "unknown"), ("en", "", "unknown"),
-        ("es", "hola", "greeting"), ("es", "sí", "yes"), ("es", "gracias", "thanks"), ("es", "estoy bien", "feeling-well"),
-        ("de", "Guten Morgen", "greeting"), ("de", "ja", "yes"), ("de", "nein", "no"), ("de", "mir geht es gut", "feeling-well"),
-        ("fr", "bonjour", "greeting"), ("fr", "oui", "yes"), ("fr", "merci", "thanks"), ("fr", "tout va bien", "feeling-well"),
-        ("et", "tere", "greeting"), ("et", "jah", "yes"), ("et", "ei", "no"), ("et", "aitäh", "thanks"),
+        ("en", "hello", "greeting"),
+        ("en", "thank you so much", "thanks"),
+        ("en", "yes", "yes"),
+        ("en", "no", "no"),
+        ("en", "Nope.", "no"),
+        ("en", "HELP", "help"),
+        ("en", "stop", "stop"),
+        ("en", "START", "start"),
+        ("en", "how am i doing", "ask-status"),
+        ("en", "show me my readings", "ask-data"),
+        ("en", "bye", "goodbye"),
+        ("en", "pause reminders please", "pause"),
+        ("en", "resume", "resume"),
+        ("en", "wrong number", "wrong-number"),
+        ("en", "i feel fine today, no cough", "feeling-well"),
+        ("en", "bp 150/95", "report-reading"),
+        ("en", "my head hurts", "report-symptom"),
+        ("en", "i'm not feeling well", "report-symptom"),
+        ("en", "asdf", "unknown"),
+        ("en", "", "unknown"),
+        ("es", "hola", "greeting"),
+        ("es", "sí", "yes"),
+        ("es", "gracias", "thanks"),
+        ("es", "estoy bien", "feeling-well"),
+        ("de", "Guten Morgen", "greeting"),
+        ("de", "ja", "yes"),
+        ("de", "nein", "no"),
+        ("de", "mir geht es gut", "feeling-well"),
+        ("fr", "bonjour", "greeting"),
+        ("fr", "oui", "yes"),
+        ("fr", "merci", "thanks"),
+        ("fr", "tout va bien", "feeling-well"),
+        ("et", "tere", "greeting"),
+        ("et", "jah", "yes"),
+        ("et", "ei", "no"),
+        ("et", "aitäh", "thanks"),
     ],
-)  # fmt: skip
+)
 def test_intents(language: str, text: str, intent: str) -> None:
     found = parse(text, language)
     assert found.intent == intent
@@ -121,7 +150,9 @@ def test_total_and_quotes_are_exact(text: str, language: str) -> None:
         assert text[entity.start : entity.end] == entity.words
 
 
-@given(st.lists(st.sampled_from(["no", "fever", ",", "chest", "pain", "é", "but", "dizzy", "\u200b", "."])).map(" ".join))
+@given(
+    st.lists(st.sampled_from(["no", "fever", ",", "chest", "pain", "é", "but", "dizzy", "\u200b", "."])).map(" ".join)
+)
 def test_quotes_are_exact_among_symptoms(text: str) -> None:
     for entity in parse(text, "en").entities:
         assert text[entity.start : entity.end] == entity.words

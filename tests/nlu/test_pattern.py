@@ -41,7 +41,9 @@ def test_phrases_match(phrase: str, text: str, words: list[str]) -> None:
     assert found(phrase, text) == words
 
 
-@pytest.mark.parametrize("phrase", ["~ pain", "pain ~", "a*", "<nobody> hurts", "x ~9 y", "maybe?", "pa?in <", "~x a b"])
+@pytest.mark.parametrize(
+    "phrase", ["~ pain", "pain ~", "a*", "<nobody> hurts", "x ~9 y", "maybe?", "pa?in <", "~x a b"]
+)
 def test_bad_phrases_are_refused_with_their_words(phrase: str) -> None:
     with pytest.raises(BadInput, match="phrase"):
         compile_phrase(phrase, "key", "en", SETS)
