@@ -1,17 +1,20 @@
 """One send attempt: claim, check at send time, hand to the first provider that takes it, record what became of it."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot.core.receive import SENDER_LOST
-from data.model.communication import Communication, SendState
+from bot.core.receive import NO_PROVIDER_LEFT, SENDER_LOST
+from data.model.communication import Category, Communication, SendState
 from data.model.event import ReceiptArrived
-from data.model.people import ContactPoint, Person
+from data.model.people import ContactPoint, ContactState, Person
 from data.ports import Channel, Outcome
 from scheduler.courtesy import Action, verdict
 
 if TYPE_CHECKING:
     from bot.house import House
+
+log = logging.getLogger("phms.delivery")
 
 # Waits after a refusal by every provider of the kind: doubling, at most a minute, for as long as the message lives.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(seconds=60)
@@ -19,13 +22,16 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(seconds=60)
 
 def deliver_next(house: "House", lease: timedelta) -> bool:
     """Send the most urgent message that may go now; False when there is none."""
-    claimed = house.record.claim_outbox(house.now(), lease)
+    now = house.now()
+    claimed = house.record.claim_outbox(now, lease)
     if claimed is None:
         return False
     row, claim = claimed
     # A second claim means that an earlier sender died before it recorded: the message may or may not have gone.
     lost = claim.attempt > 1
-    outcome = Outcome(SendState.UNKNOWN, error=SENDER_LOST) if lost else _attempt(house, row)
+    outcome = Outcome(SendState.UNKNOWN, error=SENDER_LOST) if lost else _attempt(house, row, now)
+    if outcome is None:
+        return True
     event = ReceiptArrived(
         id=f"sent:{row.id}#{row.attempts}{_mark(outcome)}",
         communication_id=row.id,
@@ -35,7 +41,7 @@ def deliver_next(house: "House", lease: timedelta) -> bool:
         error=outcome.error,
         retry_at=outcome.retry_at,
     )
-    house.receive(row.subject, event)
+    house.receive(row.subject, event, now)
     return True
 
 
@@ -45,39 +51,67 @@ def _mark(outcome: Outcome) -> str:
     return f"@{outcome.retry_at.isoformat()}" if held and outcome.retry_at else ""
 
 
-def _attempt(house: "House", row: Communication) -> Outcome:
-    now = house.now()
-    person = next((p for p in house.record.people() if p.id == row.recipient), None)
+def _attempt(house: "House", row: Communication, now: datetime) -> Outcome | None:
+    """One try; None when the message was taken back between its claim and now."""
+    chart = house.record.chart(row.subject, observations=False)
+    known = next((c for c in chart.communications if c.id == row.id), None)
+    if known is not None and known.state is not SendState.QUEUED:
+        return None
+    person = house.person(row.recipient)
     if person is None:
         return Outcome(SendState.DROPPED, error="no such person")
-    recent = house.record.chart(row.subject).communications
-    decided = verdict(row, person, recent, house.kit.policies.courtesy, now)
+    if row.category is not Category.NUDGE and row.expires_at is not None and now >= row.expires_at:
+        return Outcome(SendState.DROPPED, error="expired")
+    decided = verdict(row, person, chart.communications, house.kit.policies.courtesy, now)
     if decided.action is Action.HOLD:
         return Outcome(SendState.QUEUED, retry_at=decided.until)
     if decided.action is Action.DROP:
         return Outcome(SendState.DROPPED, error=decided.reason)
     address = _address(person, row)
     if address is None:
-        return Outcome(SendState.FAILED, error="no such address")
+        return Outcome(SendState.DROPPED, error="no such address")
+    if address.state is not ContactState.ACTIVE:
+        return Outcome(SendState.DROPPED, error=address.state.value)
     return _through(house.carriers, address, row, now)
 
 
 def _address(person: Person, row: Communication) -> ContactPoint | None:
-    return next((c for c in person.contacts if c.system is row.channel), None)
+    """Where it goes: an answer to where the question came from, anything else to the first address in use."""
+    of_kind = [c for c in person.contacts if c.system is row.channel]
+    if row.address:
+        return next((c for c in of_kind if c.value.strip() == row.address.strip()), None)
+    return next((c for c in of_kind if c.state is ContactState.ACTIVE), of_kind[0] if of_kind else None)
 
 
 def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication, now: datetime) -> Outcome:
-    """The first provider of the kind that takes the message; one that is known not to have taken it is passed over."""
-    outcome = Outcome(SendState.FAILED, error=f"no provider for {row.channel}")
-    for carrier in carriers:
-        if carrier.kind is row.channel:
-            outcome = carrier.send(to, row, now)
-            if outcome.state is not SendState.QUEUED:
-                return outcome
-    if outcome.state is SendState.QUEUED:
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(row.attempts, 6))
-        later = now + wait
-        if row.expires_at is not None and later > row.expires_at:
-            return Outcome(SendState.DROPPED, error="expired")
-        return Outcome(SendState.QUEUED, error=outcome.error or "refused", retry_at=outcome.retry_at or later)
-    return outcome
+    """The first provider of the kind that takes the message; one that is known not to have taken it is passed over.
+
+    A page that repeats an earlier one starts with the provider that the earlier one did not need.
+    """
+    fitting = [c for c in carriers if c.kind is row.channel and c.name not in row.tried]
+    if not fitting:
+        return Outcome(SendState.UNDELIVERED, error=NO_PROVIDER_LEFT)
+    if row.text_key == "page-again":
+        fitting.reverse()
+    outcome = Outcome(SendState.QUEUED)
+    for carrier in fitting:
+        outcome = _hand_over(carrier, to, row, now)
+        may_double = outcome.state is SendState.UNKNOWN and row.category in (Category.SAFETY, Category.PAGE)
+        if outcome.state is not SendState.QUEUED and not (may_double and carrier is not fitting[-1]):
+            return outcome
+    if outcome.state is not SendState.QUEUED:
+        return outcome
+    later = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(row.attempts, 6))
+    if row.expires_at is not None and later > row.expires_at:
+        return Outcome(SendState.DROPPED, error="expired")
+    return Outcome(SendState.QUEUED, error=outcome.error or "refused", retry_at=outcome.retry_at or later)
+
+
+def _hand_over(carrier: Channel, to: ContactPoint, row: Communication, now: datetime) -> Outcome:
+    """One provider's answer; one that breaks its promise and raises may have sent the message or not."""
+    try:
+        return carrier.send(to, row, now)
+    except Exception as problem:
+        # Its text may quote the message, so only its kind is logged.
+        log.error("provider %s raised %s on %s", carrier.name, type(problem).__name__, row.id)
+        return Outcome(SendState.UNKNOWN, provider=carrier.name, error="provider raised")

@@ -59,8 +59,12 @@ class Record(Protocol):
     def finish_message(self, claim: Claim) -> bool:
         """Mark a claimed message as done; False when the claim was lost to a later one."""
 
-    def chart(self, subject: str) -> Chart:
-        """The chart of a person, rolled forward to the journal's end; revision 0 when nothing is known."""
+    def chart(self, subject: str, *, observations: bool = True) -> Chart:
+        """The chart of a person, rolled forward to the journal's end; revision 0 when nothing is known.
+
+        With `observations` False it comes without any, and none are read: enough for receipts and deliveries.
+        `commit` takes either.
+        """
 
     def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
         """Measured values with `since` <= effective_at < `until`, oldest first."""
@@ -76,10 +80,17 @@ class Record(Protocol):
         """Whether this event is in the subject's journal."""
 
     def claim_due(self, now: datetime, lease: timedelta) -> tuple[Due, Claim] | None:
-        """The earliest timer that is due and not leased, or None. A commit with `Due.done` removes it."""
+        """The earliest timer that is due and not leased, or None. A commit with `Due.done` removes it.
+
+        A timer set by a commit that lies more than a minute after `now` is due whatever its time: the clock has
+        been set back, and what it said then is not worth waiting for.
+        """
 
     def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
-        """The next queued communication (safety and P1 first, then oldest) past its `not_before`, or None.
+        """The next queued communication past its `not_before`, or None.
+
+        First P1 and SAFETY, then pages of P2 and OPERATIONS, then REPLY, then the rest; of each the oldest. One
+        that was queued more than a minute after `now` (the clock has been set back) may go at once.
 
         The claim's `attempt` tells an earlier sender that died with the outcome unknown. A commit that changes
         the communication's state, or queues it again, ends the claim and resets `attempt`.
@@ -89,13 +100,27 @@ class Record(Protocol):
         """The earliest instant after `now` at which a timer, a held message or a lapsed lease wants attention."""
 
     def person_at(self, system: ChannelKind, value: str) -> Person | None:
-        """Who has this address (in any state), or None."""
+        """The first of `holders`, or None."""
+
+    def holders(self, system: ChannelKind, value: str) -> tuple[Person, ...]:
+        """Everyone who has this address (in any state).
+
+        The active come first and strangers, active or not, last; then the latest enrolled. So a patient who
+        first wrote from an unknown number is found as the patient once enrolled.
+        """
 
     def people(self) -> tuple[Person, ...]:
-        """Everyone, in order of enrolment."""
+        """Everyone, in order of enrolment: thousands. An event that needs the team asks for `staff`."""
+
+    def staff(self) -> tuple[Person, ...]:
+        """Everyone who is not a patient, a proxy or a stranger, active or not, in order of enrolment."""
 
     def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
-        """A 3-digit code, unique per recipient for 30 days; the same for the same escalation (idempotent)."""
+        """A 3-digit code, unique per recipient for 30 days; the same for the same escalation (idempotent).
+
+        When all 900 of a recipient are in use, the one given longest ago goes to the new escalation, even if the
+        old one is still open: `code_use` then names the new one only.
+        """
 
     def code_use(self, recipient: str, code: str, now: datetime) -> CodeUse | None:
         """What a code of the last 30 days stands for."""
@@ -105,6 +130,13 @@ class Record(Protocol):
 
     def journal(self, subject: str | None = None) -> Iterator[Entry]:
         """Every entry of one person, or of everyone, in order of commit."""
+
+    def recover(self) -> int:
+        """Write whatever a crash left half written, for everybody; the number of commits that needed it.
+
+        For the start of a process. Without it, a timer or message of such a commit waits until somebody reads
+        that person's chart.
+        """
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -126,9 +158,10 @@ class RiskModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a provider said to one send. `state` is ACCEPTED, FAILED, UNKNOWN, or QUEUED with `retry_at`.
+    """What a provider said to one send. `state` is ACCEPTED, DELIVERED, FAILED, UNKNOWN, or QUEUED.
 
-    UNKNOWN: the message may or may not have gone. QUEUED: it is known not to have gone.
+    UNKNOWN: the message may or may not have gone. QUEUED: it is known not to have gone; it is tried again
+    at `retry_at`, or when the house thinks fit.
     """
 
     state: SendState

@@ -9,7 +9,7 @@ from data.ports import Outcome
 
 
 class ConsoleChannel:
-    """Stands in for one channel kind; `write` gets (to, communication, at) and the message counts as accepted."""
+    """Stands in for one channel kind; `write` gets (to, communication, at); what is on the screen is delivered."""
 
     def __init__(self, kind: ChannelKind, write: Callable[[ContactPoint, Communication, datetime], None]) -> None:
         self.name = f"console-{kind}"
@@ -23,5 +23,5 @@ class ConsoleChannel:
         except OSError as problem:
             return Outcome(SendState.QUEUED, provider=self.name, error=type(problem).__name__)
         return Outcome(
-            SendState.ACCEPTED, provider=self.name, provider_id=f"{communication.id}#{communication.attempts}"
+            SendState.DELIVERED, provider=self.name, provider_id=f"{communication.id}#{communication.attempts}"
         )

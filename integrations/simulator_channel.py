@@ -40,7 +40,7 @@ class Receipt:
     provider_id: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class SimulatedProvider:
     """One provider of one kind with faults that a scene switches: a full `Channel` adapter without a network.
 

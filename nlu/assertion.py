@@ -4,6 +4,7 @@ Cues and their reach are data, one file per language (`lexicon/negation_<languag
 sentence; words such as "but" end its reach, and so does a new clause ("no fever my chest hurts").
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -11,7 +12,7 @@ from functools import cache
 from data.model.observation import Assertion
 from nlu.files import LANGUAGES, lexicon
 from nlu.pattern import Hit, Matcher, compile_block
-from nlu.tokens import SOFT, Tokens, words_of
+from nlu.tokens import HARD, SOFT, Tokens, words_of
 
 # How far cues reach, in words. Lists ("no fever, cough, rash or pain") are long, afterthoughts are short.
 _BEFORE = 12
@@ -19,6 +20,8 @@ _AFTER = 6
 _CLAUSE = 4
 _SOMEONE = 10
 _DOUBT = 16
+# How many words a question has at most that a bare "no" answers.
+_QUESTION = 6
 # How many words of a sentence vote on its language.
 _VOTERS = 100
 
@@ -32,6 +35,10 @@ class Cues:
     `ends` stops a reach; `clause` are words that begin a clause; `finite` are verbs that make a hit a clause.
     `past` is over for long, `recent` may not be; `now` overrules both,
     `returns` ("again", "still") also from later in the sentence. `hypothetical` asks, `uncertain` doubts.
+    `no_more` follows and denies ("no more"), unless the words it follows deny themselves ("cant breathe no more"),
+    that is hold one of `negatives`. `until` ends a denial before it ("no chest pain until now"). `complaints` are
+    things that may follow a "no" in a row without commas. `answers` are words that answer a question by no.
+    `denies_back`: a denial right after a complaint is of that ("palavikku pole rinnus on valu").
     `someone` names another person; `doubt` takes a denial back ("well, a bit when"); `not_a_doubt` speaks of
     something else ("a bit tired"). `joins` is "or", `also` is "and".
     `common` are the words that give the language away.
@@ -47,6 +54,12 @@ class Cues:
     absent_noun: str = ""
     absent_clause: str = ""
     absent_after: str = ""
+    no_more: str = ""
+    negatives: str = ""
+    until: str = ""
+    complaints: str = ""
+    answers: str = ""
+    denies_back: bool = False
     not_a_negation: str = ""
     ends: str = ""
     past: str = ""
@@ -61,16 +74,21 @@ class Cues:
     sets: dict[str, str] = field(default_factory=dict)
 
 
-_WORD_LISTS = frozenset(("language", "common", "clause", "finite", "joins", "also", "sets"))
+_WORD_LISTS = frozenset(("common", "clause", "finite", "joins", "also", "negatives", "complaints", "answers"))
+_NO_PHRASES = _WORD_LISTS | {"language", "sets", "denies_back"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     matcher: Matcher
+    denies_back: bool
     clause: frozenset[str]
     finite: frozenset[str]
     joins: frozenset[str]
     also: frozenset[str]
+    negatives: frozenset[str]
+    complaints: frozenset[str]
+    answers: frozenset[str]
 
 
 @cache
@@ -80,11 +98,12 @@ def cues(language: str) -> _Compiled:
     phrases = [
         phrase
         for f in fields(Cues)
-        if f.name not in _WORD_LISTS
+        if f.name not in _NO_PHRASES
         for phrase in compile_block(getattr(data, f.name), f.name, language, data.sets, f"negation_{language}.toml")
     ]
-    words = (frozenset(words_of(text)) for text in (data.clause, data.finite, data.joins, data.also))
-    return _Compiled(Matcher(phrases), *words)
+    lists = (data.clause, data.finite, data.joins, data.also, data.negatives, data.complaints, data.answers)
+    words = (frozenset(words_of(text)) for text in lists)
+    return _Compiled(Matcher(phrases), data.denies_back, *words)
 
 
 @cache
@@ -134,17 +153,21 @@ class Judge:
         self._marks: dict[str, list[Hit]] = defaultdict(list)
         for hit in self._language.matcher.find(tokens):
             self._marks[hit.key].append(hit)
-        lookalikes = self._marks["not_a_negation"]
-        for kind in ("absent", "absent_noun", "absent_clause", "absent_after", "past"):
-            self._marks[kind] = [m for m in self._marks[kind] if not any(_overlap(m, other) for other in lookalikes)]
-        elsewhere = self._marks["not_a_doubt"]
-        self._marks["doubt"] = [m for m in self._marks["doubt"] if not any(_overlap(m, other) for other in elsewhere)]
+        lookalikes = _covered(self._marks["not_a_negation"])
+        for kind in ("absent", "absent_noun", "absent_clause", "absent_after", "no_more", "past"):
+            self._marks[kind] = [m for m in self._marks[kind] if lookalikes.isdisjoint(range(m.first, m.last + 1))]
+        elsewhere = _covered(self._marks["not_a_doubt"])
+        self._marks["doubt"] = [m for m in self._marks["doubt"] if elsewhere.isdisjoint(range(m.first, m.last + 1))]
+        self._denials = self._marks["absent"] + self._marks["absent_noun"]
+        self._ends = sorted(self._marks["ends"], key=lambda e: e.first)
 
     def judge(self, hit: Hit, *, cautious: bool = False) -> Judgement:
         """The assertion of a hit.
 
         `cautious`: a denial reaches over a comma only in a list with "or", and not back over an "and".
         """
+        if self._answered_no(hit):
+            return Judgement(Assertion.ABSENT)
         if self._denied(hit, cautious):
             return Judgement(Assertion.ABSENT, doubt=self._taken_back(hit))
         if self._before(hit, "hypothetical", _BEFORE):
@@ -165,19 +188,36 @@ class Judge:
         if self._denied_inside(hit) or any(not self._comma_between(m, hit) for m in clauses):
             return True
         own = self._tokens.words[hit.first : hit.last + 1]
+        after = self._marks["absent_after"]
+        if not any(w in self._language.negatives for w in own):
+            after = after + self._marks["no_more"]
+        if any(self._follows(m, hit, cautious) for m in after):
+            return True
+        if any(hit.last < m.first < self._tokens.high[hit.last] for m in self._marks["until"]):
+            return False
         # A hit that is a clause, or denies something itself ("cant breathe"), is no part of an earlier denial.
         if not any(w in self._language.finite for w in own):
             clause = own[0] in self._language.clause
             denials = [m for m in self._before(hit, "absent", _BEFORE) if not clause or m.last == hit.first - 1]
             denials += [] if clause else self._before(hit, "absent_noun", _BEFORE)
-            if any(self._reaches(m, hit, cautious) for m in denials if not self._answer(m)):
-                return True
-        return any(self._follows(m, hit, cautious) for m in self._marks["absent_after"])
+            return any(self._reaches(m, hit, cautious) for m in denials if not self._answer(m))
+        return False
+
+    def _answered_no(self, hit: Hit) -> bool:
+        """Whether the hit's sentence is a short question that a bare "no" answers ("chest pain? no")."""
+        tokens = self._tokens
+        low, high = tokens.low[hit.first], tokens.high[hit.last]
+        if high >= len(tokens.words) or high - low > _QUESTION or tokens.words[high] not in self._language.answers:
+            return False
+        asked = "?" in tokens.folded.plain[tokens.ends[high - 1] : tokens.starts[high]]
+        return asked and (high + 1 == len(tokens.words) or tokens.breaks[high + 1] == HARD)
 
     def _denied_inside(self, hit: Hit) -> bool:
         """Whether the words a phrase skipped hold a denial ("chest doesnt hurt")."""
-        denials = self._marks["absent"] + self._marks["absent_noun"]
-        return any(set(range(m.first, m.last + 1)) <= set(hit.skipped) for m in denials)
+        if not hit.skipped:
+            return False
+        inside = (m for m in self._denials if hit.first < m.first and m.last < hit.last)
+        return any(all(i in hit.skipped for i in range(m.first, m.last + 1)) for m in inside)
 
     def _answer(self, mark: Hit) -> bool:
         """Whether a "no" is an answer ("no, ..." or "no my chest hurts") and denies nothing that follows."""
@@ -202,15 +242,31 @@ class Judge:
         ]
 
     def _ended(self, mark: Hit, hit: Hit) -> bool:
-        return any(mark.last < e.first and e.last < hit.first for e in self._marks["ends"])
+        at = bisect_right(self._ends, mark.last, key=lambda e: e.first)
+        while at < len(self._ends) and self._ends[at].first < hit.first:
+            if self._ends[at].last < hit.first:
+                return True
+            at += 1
+        return False
 
     def _reaches(self, mark: Hit, hit: Hit, cautious: bool) -> bool:
-        """Whether a denial reaches the hit: no clause begins between, and no comma that may have ended it."""
+        """Whether a denial reaches the hit: no clause begins between, and no comma or other complaint ends it.
+
+        "no fever chest pain" may deny only the fever; "or" makes it a list that is denied as a whole.
+        """
         words, breaks = self._tokens.words, self._tokens.breaks
         between = range(mark.last + 1, hit.first)
         if any(words[i] in self._language.clause for i in between[1:]):
             return False
-        if not cautious or not any(breaks[i] == SOFT for i in (*between, hit.first)):
+        if not cautious:
+            return True
+        before = words[mark.first - 1 : mark.first] if mark.first > self._tokens.low[hit.first] else ()
+        if self._language.denies_back and any(word in self._language.complaints for word in before):
+            return False
+        row = any(words[i] in self._language.complaints for i in between)
+        if row and mark.key == "absent" and any(words[i] in self._language.also for i in between):
+            row = False
+        if not row and not any(breaks[i] == SOFT for i in (*between, hit.first)):
             return True
         tail = range(mark.last + 1, min(self._tokens.high[hit.first], hit.last + 4))
         return any(words[i] in self._language.joins for i in tail)
@@ -266,5 +322,6 @@ class Judge:
         return any(w in self._language.clause for w in self._tokens.words[start : hit.first + 1])
 
 
-def _overlap(one: Hit, other: Hit) -> bool:
-    return one.first <= other.last and other.first <= one.last
+def _covered(hits: list[Hit]) -> frozenset[int]:
+    """The words that any of the hits covers."""
+    return frozenset(i for hit in hits for i in range(hit.first, hit.last + 1))

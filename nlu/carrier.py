@@ -35,6 +35,9 @@ def carrier_word(text: str) -> Literal["stop", "start", "help"] | None:
     if not said or len(said) > _LONGEST:
         return None
     known = _known()
+    # "/start" is Telegram's first message, pressed and not written: it takes no STOP back.
+    if known.get(said) == "start" and "/" in text:
+        return None
     if said in known:
         return known[said]
     return "stop" if known.get(said.translate(_LOOKALIKES)) == "stop" else None

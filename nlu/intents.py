@@ -3,14 +3,18 @@
 from dataclasses import dataclass, field
 from functools import cache
 
+from data.model.observation import Assertion
+from nlu.assertion import Judge
 from nlu.files import lexicon
 from nlu.pattern import Hit, Matcher, compile_block
 from nlu.tokens import Tokens
 
 INTENTS = (
-    "stop", "start", "help", "pause", "resume", "wrong-number", "ask-status", "ask-data", "feeling-well",
-    "report-symptom", "report-reading", "yes", "no", "thanks", "goodbye", "greeting", "unknown",
+    "wrong-number", "stop", "start", "help", "pause", "resume", "ask-status", "ask-data", "worse", "feeling-well",
+    "report-symptom", "report-reading", "unit", "yes", "no", "thanks", "goodbye", "greeting", "unknown",
 )  # fmt: skip
+# Intents that say how the patient is: they can be denied, or only asked about.
+_DENIABLE = frozenset(("worse", "feeling-well"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +52,16 @@ def intent_words(language: str) -> _Intents:
 
 
 def find_intent(tokens: Tokens, language: str) -> str | None:
-    """The gravest intent said in a text, in the order of `INTENTS`, or None."""
+    """The first of `INTENTS` that is said in a text, or None. What is denied is not said ("not getting worse")."""
     known = intent_words(language)
-    said = {hit.key for hit in known.anywhere.find(tokens)}
+    said = {hit.key for hit in known.anywhere.find(tokens) if hit.key not in _DENIABLE or not _denied(tokens, hit)}
     said.update(hit.key for hit in known.whole.find(tokens) if _is_all(tokens, hit, known.polite))
     return next((intent for intent in INTENTS if intent in said), None)
+
+
+def _denied(tokens: Tokens, hit: Hit) -> bool:
+    found = Judge(tokens, hit.language).judge(hit)
+    return found.assertion is Assertion.ABSENT or found.hypothetical
 
 
 def _is_all(tokens: Tokens, hit: Hit, polite: frozenset[str]) -> bool:

@@ -8,6 +8,7 @@ from nlu.intents import find_intent
 from nlu.readings import find_readings
 from nlu.symptoms import Found, find_symptoms
 from nlu.tokens import Tokens, tokenise
+from nlu.units import read_unit
 
 # How sure a deterministic reading is: as written; after mending a typing mistake; by another language's lexicon.
 _EXACT, _MENDED, _OTHER_LANGUAGE = 1.0, 0.8, 0.9
@@ -31,6 +32,10 @@ def parse(text: str, language: str) -> Parse:
     readings = find_readings(tokens, language)
     found, spoken = _symptoms(tokens, language)
     intent, said_in = _intent(tokens, language)
+    if intent is None and read_unit(text) is not None:
+        intent = "unit"
+    if text.lstrip().lower().startswith("/start"):
+        intent = "greeting"
     intent = carrier or _settle(intent, bool(readings), found.entities)
     understood = intent != "unknown"
     confidence = (

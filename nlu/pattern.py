@@ -2,7 +2,8 @@
 
 A phrase is words with spaces between. `a|b` either word, `a_b` two words as one alternative, `word*` any ending,
 `word?` may be missing, `~` up to 3 words between (`~N` up to N, never across a comma), `<name>` a set of the same
-file, whose members may be several words, `^` before a phrase: only at a sentence's start. `j'ai` also matches "jai".
+file, whose members may be several words, `^` before a phrase: only at a sentence's start, `$` after it: only at
+its end. `j'ai` also matches "jai".
 Words are folded as texts are, so accents and case do not matter.
 """
 
@@ -46,13 +47,17 @@ class Element:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phrase:
-    """A compiled phrase that stands for `key`; `anchor` is the element it is looked up by; `opens` a sentence only."""
+    """A compiled phrase that stands for `key`; `anchor` is the element it is looked up by.
+
+    `opens`: only at a sentence's start; `closes`: only at its end.
+    """
 
     key: str
     language: str
     elements: tuple[Element, ...]
     anchor: int
     opens: bool = False
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,16 @@ class Hit:
 
 def compile_phrase(line: str, key: str, language: str, sets: Mapping[str, str]) -> list[Phrase]:
     """The variants of one written phrase. Raises `BadInput` with the phrase where it is not well formed."""
-    opens = line.startswith("^ ")
+    opens, closes = line.startswith("^ "), line.endswith(" $")
     try:
-        parts = [_alternatives(part, sets) for part in line.removeprefix("^ ").split()]
+        parts = [_alternatives(part, sets) for part in line.removeprefix("^ ").removesuffix(" $").split()]
     except BadInput as problem:
         raise BadInput(f"phrase {line!r}: {problem}") from None
     count = prod(len(part) for part in parts)
     if not 1 <= count <= _MOST_VARIANTS:
         raise BadInput(f"phrase {line!r} has {count} variants; at most {_MOST_VARIANTS}")
     choices = ([e for part in choice for e in part] for choice in product(*parts))
-    return [_phrase(elements, line, key, language, opens) for elements in choices]
+    return [_phrase(elements, line, key, language, opens, closes) for elements in choices]
 
 
 def compile_block(block: str, key: str, language: str, sets: Mapping[str, str], file: str) -> list[Phrase]:
@@ -88,13 +93,13 @@ def compile_block(block: str, key: str, language: str, sets: Mapping[str, str], 
         raise BadFile(f"{file}: {key}: {problem}") from None
 
 
-def _phrase(elements: list[Element], line: str, key: str, language: str, opens: bool) -> Phrase:
+def _phrase(elements: list[Element], line: str, key: str, language: str, opens: bool, closes: bool) -> Phrase:
     firm = [i for i, e in enumerate(elements) if not e.gap and not e.optional]
     if not firm:
         raise BadInput(f"phrase {line!r} needs a word that must be there")
     if elements[0].gap or elements[-1].gap or sum(1 for e in elements if e.gap) > _MOST_GAPS:
         raise BadInput(f"phrase {line!r} may have {_MOST_GAPS} gaps at most, none at an end")
-    return Phrase(key, language, tuple(elements), max(firm, key=lambda i: _rarity(elements[i])), opens)
+    return Phrase(key, language, tuple(elements), max(firm, key=lambda i: _rarity(elements[i])), opens, closes)
 
 
 def _rarity(element: Element) -> float:
@@ -225,7 +230,7 @@ def _match(phrase: Phrase, tokens: Tokens, words: Sequence[str], at: int) -> Hit
     low, high = tokens.low[at], tokens.high[at]
     elements = phrase.elements
     ahead = _walk(elements, phrase.anchor + 1, 1, at + 1, tokens, words, low, high)
-    if ahead is None:
+    if ahead is None or (phrase.closes and ahead[0] < high):
         return None
     behind = _walk(elements, phrase.anchor - 1, -1, at - 1, tokens, words, low, high)
     if behind is None or (phrase.opens and behind[0] >= low):

@@ -6,112 +6,67 @@ telephone numbers are none. What could be in two units is returned with a proble
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cache
 
 from data.model.conversation import Reading
 from data.vocabulary import vital_signs
-from nlu.files import PARSED, lexicon
-from nlu.pattern import Hit, Matcher, compile_block
-from nlu.tokens import Tokens, words_of
-from nlu.units import Unit, convert, unit_after, unsure_pressure
+from nlu.files import PARSED
+from nlu.numbers import BARE_DIASTOLIC, BARE_SYSTOLIC, goes_on, number_at, tight
+from nlu.pattern import Hit
+from nlu.tokens import Tokens, tokenise
+from nlu.units import Converted, Unit, convert, spelling, unit_after, unsure_pressure
+from nlu.vitals import Vitals, everywhere, vitals
 
 PRESSURE = "blood-pressure"
 _SYSTOLIC, _DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
 # How many small words may stand between a name and its number.
 _FILLERS = 5
-# A pair without a name is a blood pressure only inside these (mmHg); named pairs need no such shape.
-_BARE_SYSTOLIC, _BARE_DIASTOLIC = (70, 260), (35, 160)
-_COLON = re.compile(r"[0-9]:[0-9]")
-_NUMBER = re.compile(r"\d{1,6}(?:[.,]\d{1,3})?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """How a measurement is called. `before`: the number may come first ("88 pulse")."""
-
-    code: str
-    names: str
-    before: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VitalWords:
-    """Names and small words of one language.
-
-    `over` stands between the numbers of a blood pressure; `filler` between name and number. A pair after a
-    `not_before` word ("room 120/80") and a value after a `not_a_measurement` word ("target") are no readings, nor is
-    a number before one of `other_units` ("2 pills").
-    """
-
-    language: str
-    name: tuple[Name, ...]
-    over: str
-    filler: str
-    not_before: str
-    not_a_measurement: str
-    other_units: str
-    sets: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Vitals:
-    matcher: Matcher
-    before: frozenset[str]
-    over: frozenset[str]
-    filler: frozenset[str]
-    not_before: frozenset[str]
-    not_a_measurement: frozenset[str]
-    other_units: frozenset[str]
-
-
-@cache
-def vitals(language: str) -> _Vitals:
-    """The names of a language, ready to match. Raises `BadFile` where the file is wrong."""
-    data = lexicon(f"vitals_{language}", VitalWords)
-    file = f"vitals_{language}.toml"
-    phrases = [p for n in data.name for p in compile_block(n.names, n.code, language, data.sets, file)]
-    lists = (data.over, data.filler, data.not_before, data.not_a_measurement, data.other_units)
-    before = frozenset(n.code for n in data.name if n.before)
-    return _Vitals(Matcher(phrases), before, *(frozenset(words_of(words)) for words in lists))
+_OTHER_UNITS = (("blood-glucose", "mmol/L"), ("blood-glucose", "g/L"), ("body-weight", "[lb_av]"))
 
 
 def find_readings(tokens: Tokens, language: str) -> tuple[Reading, ...]:
     """The readings of a text, in order: by the names of `language`, then of the other languages."""
     if not any(word[0].isdigit() for word in tokens.words):
         return ()
-    finder = _Finder(tokens)
+    finder = _Finder(tokens, language)
     for other in dict.fromkeys((language if language in PARSED else "en", *PARSED)):
         finder.named(vitals(other))
-    finder.bare(_everywhere())
+    finder.bare(everywhere())
     return tuple(reading for _, reading in sorted(finder.found, key=lambda f: f[0]))
 
 
-@cache
-def _everywhere() -> _Vitals:
-    """The small words of all languages together, for numbers that come without a name."""
-    every = [vitals(language) for language in PARSED]
-    return _Vitals(
-        Matcher(()),
-        frozenset(),
-        over=frozenset().union(*(v.over for v in every)),
-        filler=frozenset(),
-        not_before=frozenset().union(*(v.not_before for v in every)),
-        not_a_measurement=frozenset().union(*(v.not_a_measurement for v in every)),
-        other_units=frozenset().union(*(v.other_units for v in every)),
-    )
+def complete_reading(words: str, unit: str) -> tuple[Reading, ...]:
+    """The readings of earlier words with the unit that was asked for put in after their last number.
+
+    `unit` is what `read_unit` gave; raises `KeyError` for another.
+    Empty where the words have no number, or the unit does not belong to them.
+
+    >>> [(r.value, r.problem) for r in complete_reading("sugar is 35", "mg/dL")]
+    [(35.0, None)]
+    """
+    tokens = tokenise(words)
+    numbers = [i for i, word in enumerate(tokens.words) if word[0].isdigit()]
+    if not numbers:
+        return ()
+    end = tokens.place(numbers[-1], numbers[-1])[1]
+    read = find_readings(tokenise(f"{words[:end]} {spelling(unit)}{words[end:]}"), "en")
+    return tuple(r for r in read if r.problem in (None, "reading-impossible") and _fits(r.code, unit))
+
+
+def _fits(code: str, unit: str) -> bool:
+    return vital_signs()[code].unit == unit or (code, unit) in _OTHER_UNITS
 
 
 class _Finder:
     """Collects readings from one text; a number is used once."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, language: str) -> None:
         self._tokens = tokens
+        self._language = language
         self.found: list[tuple[int, Reading]] = []
         self._used: set[int] = set()
-        self._numbers = {i: v for i in range(len(tokens.words)) if (v := _value(tokens, i)) is not None}
+        self._numbers = {i: v for i in range(len(tokens.words)) if (v := number_at(tokens, i)) is not None}
 
-    def named(self, vitals: _Vitals) -> None:
+    def named(self, vitals: Vitals) -> None:
         """Readings whose name stands before the number, then those whose name follows it."""
         names = _longest(vitals.matcher.find(self._tokens))
         starts = {n.first for n in names}
@@ -125,12 +80,12 @@ class _Finder:
             if number is not None and name.key in vitals.before:
                 self._take(name.key, number, number, name.last, vitals)
 
-    def bare(self, vitals: _Vitals) -> None:
+    def bare(self, vitals: Vitals) -> None:
         """Readings without a name: a pair shaped like a blood pressure, or a number whose unit says enough."""
         for number in list(self._numbers):
             if (
                 number in self._used
-                or (number - 1 in self._used and _tight(self._tokens, number))
+                or (number - 1 in self._used and tight(self._tokens, number))
                 or self._no_measurement(number, vitals)
             ):
                 continue
@@ -139,7 +94,7 @@ class _Finder:
             elif (found := unit_after(self._tokens, number, None)) and self._alone(number, found[0]):
                 self._keep(found[0].code, number, number, found[1], found[0])
 
-    def _after(self, name: Hit, vitals: _Vitals, starts: set[int]) -> int | None:
+    def _after(self, name: Hit, vitals: Vitals, starts: set[int]) -> int | None:
         """The number that follows a name, over small words only."""
         tokens = self._tokens
         at = name.last + 1
@@ -154,7 +109,7 @@ class _Finder:
             at += 1
         return None
 
-    def _clock(self, at: int, name: Hit, vitals: _Vitals) -> bool:
+    def _clock(self, at: int, name: Hit, vitals: Vitals) -> bool:
         """Whether a small number after "at" is a time and the reading comes later ("pulse at 8 was 90")."""
         value, words = self._numbers[at], self._tokens.words
         if words[at - 1] not in ("at", "um", "kell", "las", "a") or value > 24:
@@ -170,7 +125,7 @@ class _Finder:
                 return at if not between or unit_after(self._tokens, at, name.key) else None
         return None
 
-    def _take(self, code: str, number: int, first: int, last: int, vitals: _Vitals) -> bool:
+    def _take(self, code: str, number: int, first: int, last: int, vitals: Vitals) -> bool:
         if number in self._used:
             return False
         if self._no_measurement(first, vitals):
@@ -187,14 +142,15 @@ class _Finder:
         return True
 
     def _keep(self, code: str, number: int, first: int, last: int, unit: Unit | None) -> None:
-        converted = convert(code, self._numbers[number], unit)
         self._used.add(number)
-        self._add(code, converted.value, converted.problem, first, last)
+        self._add(code, convert(code, self._numbers[number], unit, self._language), first, last)
 
-    def _add(self, code: str, value: float, problem: str | None, first: int, last: int) -> None:
-        words = self._quote(first, last)
-        unit = vital_signs()[code].unit
-        self.found.append((first, Reading(code=code, value=value, unit=unit, words=words, problem=problem)))
+    def _add(self, code: str, read: Converted, first: int, last: int) -> None:
+        words, unit = self._quote(first, last), vital_signs()[code].unit
+        reading = Reading(
+            code=code, value=read.value, unit=unit, words=words, problem=read.problem, alarming=read.alarming
+        )
+        self.found.append((first, reading))
 
     def _quote(self, first: int, last: int) -> str:
         tokens = self._tokens
@@ -202,7 +158,7 @@ class _Finder:
         sign = re.match(r" ?%", tokens.folded.plain[end : end + 2])
         return tokens.folded.words(tokens.starts[first], end + (len(sign[0]) if sign else 0))
 
-    def _pressure(self, number: int, first: int, last: int, vitals: _Vitals, *, named: bool) -> bool:
+    def _pressure(self, number: int, first: int, last: int, vitals: Vitals, *, named: bool) -> bool:
         """A pair as two readings; a named single number as the systolic one."""
         second = self._pair(number, vitals, named=named)
         end = number if second is None else second
@@ -210,20 +166,20 @@ class _Finder:
         values = {_SYSTOLIC: self._numbers[number]}
         if second is not None:
             values[_DIASTOLIC] = self._numbers[second]
-        elif unit is None and (self._numbers[number] < _BARE_SYSTOLIC[0] or self._other_unit(number, vitals)):
+        elif unit is None and (self._numbers[number] < BARE_SYSTOLIC[0] or self._other_unit(number, vitals)):
             return False
         self._used.update(i for i in (number, second) if i is not None)
         unsure = unit is None and all(unsure_pressure(v) for v in values.values())
         read = {code: convert(code, value, unit) for code, value in values.items()}
         # One impossible number, or numbers the wrong way round, make the whole pair doubtful.
-        problem = "reading-unit" if unsure else next((r.problem for r in read.values() if r.problem), None)
+        problem = "reading-bp-unit" if unsure else next((r.problem for r in read.values() if r.problem), None)
         if problem is None and second is not None and read[_SYSTOLIC].value <= read[_DIASTOLIC].value:
             problem = "reading-impossible"
         for code, converted in read.items():
-            self._add(code, converted.value, problem, first, max(stop, last))
+            self._add(code, Converted(converted.value, problem), first, max(stop, last))
         return True
 
-    def _pair(self, number: int, vitals: _Vitals, *, named: bool) -> int | None:
+    def _pair(self, number: int, vitals: Vitals, *, named: bool) -> int | None:
         """The second number of "150/95" or "150 over 95", or None."""
         tokens = self._tokens
         if number + 1 >= tokens.high[number]:
@@ -241,59 +197,24 @@ class _Finder:
         top, bottom = self._numbers[number], self._numbers[second]
         if named:
             return second if top > bottom or between in ("/", "\\") else None
-        shaped = _BARE_SYSTOLIC[0] <= top <= _BARE_SYSTOLIC[1] and _BARE_DIASTOLIC[0] <= bottom <= _BARE_DIASTOLIC[1]
-        clear = top > bottom and not self._other_unit(second, vitals) and not _slash(tokens, number, second)
+        shaped = BARE_SYSTOLIC[0] <= top <= BARE_SYSTOLIC[1] and BARE_DIASTOLIC[0] <= bottom <= BARE_DIASTOLIC[1]
+        clear = top > bottom and not self._other_unit(second, vitals) and not goes_on(tokens, number, second)
         return second if shaped and clear else None
 
     def _alone(self, number: int, unit: Unit) -> bool:
         return bool(unit.alone) and unit.alone[0] <= self._numbers[number] <= unit.alone[1]
 
-    def _other_unit(self, number: int, vitals: _Vitals) -> bool:
+    def _other_unit(self, number: int, vitals: Vitals) -> bool:
         """Whether the number counts something else ("2 pills", "8 am")."""
         after = number + 1
         return after < self._tokens.high[number] and self._tokens.words[after] in vitals.other_units
 
-    def _no_measurement(self, first: int, vitals: _Vitals) -> bool:
+    def _no_measurement(self, first: int, vitals: Vitals) -> bool:
         """Whether what stands before says that this is a room, a target or a change."""
         tokens = self._tokens
         low = max(tokens.low[first], first - 3)
         before = tokens.words[low:first]
         return any(w in vitals.not_a_measurement for w in before) or bool(before and before[-1] in vitals.not_before)
-
-
-def _value(tokens: Tokens, i: int) -> float | None:
-    """The number that word i is, unless it is part of a time, a date or a telephone number."""
-    word = tokens.words[i]
-    if not word[0].isdigit() or not _NUMBER.fullmatch(word):
-        return None
-    plain, start, end = tokens.folded.plain, tokens.starts[i], tokens.ends[i]
-    if plain[max(start - 1, 0) : start] in ("+", "#") or _COLON.search(plain[max(start - 2, 0) : end + 2]):
-        return None
-    if _is_number(tokens, i - 1) and _is_number(tokens, i + 1) and _tight(tokens, i) and _tight(tokens, i + 1):
-        top = tokens.words[i - 1]
-        # "150/95/88" is a blood pressure with a pulse; "12/05/2024" and "555-123-4567" are not.
-        if plain[start - 1] != "/" or not top.isdigit() or not _BARE_SYSTOLIC[0] <= int(top) <= _BARE_SYSTOLIC[1]:
-            return None
-    whole, _, decimals = word.replace(",", ".").partition(".")
-    return float(whole + decimals) if len(decimals) == 3 else float(f"{whole}.{decimals or 0}")
-
-
-def _is_number(tokens: Tokens, i: int) -> bool:
-    return 0 <= i < len(tokens.words) and tokens.words[i][0].isdigit()
-
-
-def _tight(tokens: Tokens, i: int) -> bool:
-    """Whether word i follows the one before by a single "-", "." or "/", as in dates and telephone numbers."""
-    return tokens.folded.plain[tokens.ends[i - 1] : tokens.starts[i]] in ("-", ".", "/")
-
-
-def _slash(tokens: Tokens, number: int, second: int) -> bool:
-    """Whether the pair goes on or begins with another number, as a date does."""
-    plain = tokens.folded.plain
-    return plain[tokens.starts[number] - 1 : tokens.starts[number]] in ("/", "-") or (
-        plain[tokens.ends[second] : tokens.ends[second] + 1] in ("/", "-")
-        and plain[tokens.ends[second] + 1 : tokens.ends[second] + 2].isdigit()
-    )
 
 
 def _longest(hits: Sequence[Hit]) -> list[Hit]:

@@ -5,6 +5,7 @@ of a rule, or a combination of milder parts near one another (`lexicon/red_flags
 asked about does not; a denial that is taken back does. Someone else's emergency counts while it is going on.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from nlu.files import LANGUAGES, lexicon, lines
 from nlu.pattern import Hit, Matcher, Phrase, compile_block
 from nlu.spelling import Spelling
 from nlu.tokens import Tokens, tokenise, words_of
+from nlu.windows import windows
 
 # Parts of a picture are told within a few sentences.
 _NEAR_WORDS = 45
@@ -50,7 +52,17 @@ class Combination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Numbers of ambulances that raise `rule` as the whole message; `maybe` are also likely values of a reading."""
+
+    rule: str
+    sure: tuple[str, ...]
+    maybe: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Rules:
+    call: Call
     rule: tuple[RedFlag, ...]
     combination: tuple[Combination, ...]
 
@@ -84,6 +96,7 @@ class _Screen:
     matcher: Matcher
     spelling: Spelling
     flags: dict[str, RedFlag]
+    call: Call
     combinations: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
 
 
@@ -93,21 +106,57 @@ def screen(text: str) -> tuple[Alarm, ...]:
     >>> [(a.rule, a.words) for a in screen("My chest hurts")]
     [('chest-pain', 'chest hurts')]
     """
-    tokens = tokenise(text)
+    alarms: dict[str, Alarm] = {}
+    for window in windows(text):
+        _screen_window(window, alarms)
+    return tuple(alarms[rule] for rule in _screen().flags if rule in alarms)
+
+
+def _screen_window(window: str, alarms: dict[str, Alarm]) -> None:
+    """Add the alarms of one window for rules that have none yet."""
+    tokens = tokenise(window)
     lexicons = _screen()
+    if (call := _bare_call(tokens, lexicons.call)) is not None:
+        alarms.setdefault(call.rule, call)
     hits = lexicons.matcher.find(tokens, lexicons.spelling.mend(tokens.words))
     if not hits:
-        return ()
-    found = _Reading(tokens, lexicons)
-    hits = _less_idioms(hits)
-    live = [hit for hit in hits if found.alarming(hit, hits)]
-    alarms: dict[str, Alarm] = {}
-    for hit in sorted((h for h in live if h.key in lexicons.flags), key=lambda h: (h.first, -h.last)):
-        alarms.setdefault(hit.key, Alarm(rule=hit.key, words=tokens.quote(hit.first, hit.last), language=hit.language))
+        return
+    live = _live(_less_idioms(hits), _Reading(tokens, lexicons), lexicons.flags, alarms)
+    for hit in live:
+        if hit.key in lexicons.flags:
+            words = tokens.quote(hit.first, hit.last)
+            alarms.setdefault(hit.key, Alarm(rule=hit.key, words=words, language=hit.language))
     for rule, groups in lexicons.combinations:
         if rule not in alarms and (parts := _combined(groups, live, tokens)):
             alarms[rule] = _picture(rule, parts, tokens)
-    return tuple(alarms[rule] for rule in lexicons.flags if rule in alarms)
+
+
+def _live(hits: list[Hit], found: "_Reading", flags: dict[str, RedFlag], known: dict[str, Alarm]) -> list[Hit]:
+    """The hits that may be an emergency, from the first: of a rule one is enough, of a part a few, and no more are
+    judged, so that a long text of nothing but hits stays cheap."""
+    live: list[Hit] = []
+    count: dict[tuple[str, str], int] = defaultdict(int, {(rule, ""): 1 for rule in known})
+    hits = sorted(hits, key=lambda h: (h.first, -h.last))
+    for hit in hits:
+        sort, most = ((hit.key, ""), 1) if hit.key in flags else ((hit.key, hit.language), _MOST_MENTIONS)
+        if count[sort] < most and found.alarming(hit, hits):
+            count[sort] += 1
+            live.append(hit)
+    return live
+
+
+def _bare_call(tokens: Tokens, numbers: Call) -> Alarm | None:
+    """A sentence that is nothing but an ambulance's number. One that may be a reading must be cried ("112!") or said
+    again ("112 112"); two that differ may be a blood pressure."""
+    words, plain = tokens.words, tokens.folded.plain
+    for at, word in enumerate(words):
+        if at != tokens.low[at] or word not in (*numbers.sure, *numbers.maybe):
+            continue
+        high = tokens.high[at]
+        cried = "!" in plain[tokens.ends[high - 1] : tokens.starts[high] if high < len(words) else None]
+        if set(words[at:high]) == {word} and (word in numbers.sure or cried or high - at > 1):
+            return Alarm(rule=numbers.rule, words=tokens.quote(at, high - 1), language="en")
+    return None
 
 
 class _Reading:
@@ -128,7 +177,9 @@ class _Reading:
         spoken = self._language(hit)
         languages = {hit.language, spoken or hit.language}
         if spoken is None:
-            languages |= {o.language for o in hits if o.key == hit.key and o.first <= hit.last and hit.first <= o.last}
+            # `hits` are in order of their first word: none after the last word of this one overlaps it.
+            reach = bisect_right(hits, hit.last, key=lambda h: h.first)
+            languages |= {o.language for o in hits[:reach] if o.key == hit.key and hit.first <= o.last}
         return all(self._alarming(hit, self._judge(language).judge(hit, cautious=True)) for language in languages)
 
     def _language(self, hit: Hit) -> str | None:
@@ -197,7 +248,8 @@ def _screen() -> _Screen:
     combinations = tuple((c.rule, tuple(tuple(g.split("|")) for g in c.groups)) for c in rules.combination)
     matcher = Matcher(phrases)
     # A word of one language is never mended into one of another ("paralysé", "paralysed").
-    return _Screen(matcher, Spelling(mend, matcher.vocabulary.union(real)), {r.id: r for r in rules.rule}, combinations)
+    spelling = Spelling(mend, matcher.vocabulary.union(real))
+    return _Screen(matcher, spelling, {r.id: r for r in rules.rule}, rules.call, combinations)
 
 
 @cache

@@ -25,10 +25,13 @@ class Spelling:
     def mend(self, words: Sequence[str]) -> Sequence[str]:
         """The words with mistakes mended, one for one; the same object where there was nothing to mend."""
         mended: list[str] | None = None
+        seen: dict[str, str | None] = {}
         for i, word in enumerate(words):
             if len(word) < _SHORTEST or len(word) > _LONGEST or word in self._words or word in self._real:
                 continue
-            better = self._mend(word)
+            if word not in seen:
+                seen[word] = self._mend(word)
+            better = seen[word]
             if better is not None:
                 mended = list(words) if mended is None else mended
                 mended[i] = better

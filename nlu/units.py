@@ -9,6 +9,8 @@ from nlu.tokens import Tokens, words_of
 
 # How many words a unit has at most ("beats per minute").
 _LONGEST = 4
+# An answer that is only a unit is no longer than this, in characters.
+_ANSWER = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,7 @@ class Unit:
     """A unit of `code`: value * `factor` + `offset` is in the vocabulary's unit. `words` are its spellings, by "|".
 
     `alone`: (lowest, highest) value for which the unit without a name tells what was measured; `alone_words` where
-    only some spellings do. `refused`: known, never used, asked about.
+    only some spellings do. `refused`: known, never used, asked about. `ucum`: its name where it answers a question.
     """
 
     code: str
@@ -26,17 +28,31 @@ class Unit:
     alone: tuple[float, ...] = ()
     alone_words: str = ""
     refused: bool = False
+    ucum: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """What a value without its unit is between `low` and `high`: in a known unit, or unsure."""
+    """What a value without its unit is between `low` and `high`: in a known unit, or unsure; in one `language` only
+    where it is named."""
 
     code: str
     low: float
     high: float
     factor: float = 1.0
     offset: float = 0.0
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """Where `code` is not dangerous: `low` to `high` in the vocabulary's unit; `units` are those in doubt."""
+
+    code: str
+    low: float
+    high: float
+    units: tuple[str, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +60,18 @@ class _File:
     unit: tuple[Unit, ...]
     bare: tuple[Band, ...]
     unsure: tuple[Band, ...]
+    calm: tuple[Calm, ...]
+    ask: dict[str, str]
+    filler: str
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A value in the vocabulary's unit, or the text key of what is wrong with it."""
+    """A value in the vocabulary's unit, or the text key of what is wrong with it; `alarming` in any unit."""
 
     value: float
     problem: str | None = None
+    alarming: bool = False
 
 
 def unit_after(tokens: Tokens, number: int, code: str | None) -> tuple[Unit, int] | None:
@@ -68,20 +88,53 @@ def unit_after(tokens: Tokens, number: int, code: str | None) -> tuple[Unit, int
     return None
 
 
-def convert(code: str, value: float, unit: Unit | None) -> Converted:
+def read_unit(text: str) -> str | None:
+    """The unit that a text is and nothing else, polite words aside, or None.
+
+    One of "mmol/L", "mg/dL", "g/L", "kg" and "[lb_av]".
+
+    >>> read_unit("mmol/l please"), read_unit("80 kg")
+    ('mmol/L', None)
+    """
+    said = tuple(word for word in words_of(text[:_ANSWER]) if word not in words_of(_file().filler))
+    if len(text) > _ANSWER:
+        return None
+    return next((unit.ucum for unit in _by_words().get(said, ()) if unit.ucum), None)
+
+
+def spelling(ucum: str) -> str:
+    """How a unit that `read_unit` gives is written in a message. Raises `KeyError` for any other."""
+    return {unit.ucum: unit.words.split("|")[0] for unit in _file().unit if unit.ucum}[ucum]
+
+
+def convert(code: str, value: float, unit: Unit | None, language: str = "") -> Converted:
     """The value in the vocabulary's unit. Values that could be in two units are a problem, never a guess."""
     if unit is not None and unit.refused:
-        return Converted(value, "reading-unit")
+        return Converted(value, _ask(code))
     factor, offset = (unit.factor, unit.offset) if unit else (1.0, 0.0)
     if unit is None:
-        if any(band.code == code and band.low <= value < band.high for band in _file().unsure):
-            return Converted(value, "reading-unit")
+        unsure = (band for band in _file().unsure if band.code == code and band.language in ("", language))
+        if any(band.low <= value < band.high for band in unsure):
+            return Converted(value, _ask(code), _alarming(code, value))
         bands = [band for band in _file().bare if band.code == code]
         band = next((b for b in bands if b.low <= value <= b.high), None)
         factor, offset = (band.factor, band.offset) if band else (1.0, 0.0)
     value = round(value * factor + offset, 2)
     low, high = vital_signs()[code].possible
     return Converted(value, None if low <= value <= high else "reading-impossible")
+
+
+def _ask(code: str) -> str:
+    return _file().ask.get(code, "reading-impossible")
+
+
+def _alarming(code: str, value: float) -> bool:
+    """Whether a value in doubt is outside the calm range in each unit that it may be in."""
+    for calm in _file().calm:
+        if calm.code == code:
+            factors = [unit.factor for unit in _file().unit if unit.code == code and unit.ucum in calm.units]
+            return all(not calm.low <= value * factor <= calm.high for factor in factors)
+    return False
 
 
 def unsure_pressure(value: float) -> bool:

@@ -17,20 +17,22 @@ def decide(chart: Chart, assessment: RiskAssessment, rules: Rules, now: datetime
     """Flags that are new or changed; unchanged ones are not returned, so a second call returns nothing.
 
     A worse level raises the open flag and takes it back to OPEN. A concern that comes back within 30 min of its
-    closing reopens the same flag (`episode` + 1); evidence from before the closing does not. A worse one always opens
+    closing reopens the same flag (`episode` + 1); evidence from before the closing does not, unless this very event
+    brought it (the clock may have been set back). A worse one always opens
     a flag of its own. A condition that fresh evidence shows gone sets `normal_since`; only routine flags then
     close by themselves. A finding that a graver one is made of, or that only sums up what is flagged already, opens
     no flag of its own: one page tells it all.
     """
     changed: dict[str, Flag] = {}
+    news = _News(chart, now, event_id)
     for finding in _gravest(assessment.findings, rules):
         running = _open_flag(chart, finding.family)
         if running:
             flag = _kept_open(running, finding, now)
-        elif _told_elsewhere(finding, assessment.findings, (*chart.flags, *changed.values()), rules):
+        elif _told_elsewhere(finding, assessment.findings, (*chart.flags, *changed.values()), rules, news):
             continue
         else:
-            flag = _opened(chart, finding, rules, now, event_id)
+            flag = _opened(chart, finding, rules, now, event_id, news)
         if flag:
             changed[flag.id] = flag
     families = {finding.family for finding in assessment.findings if _counts(finding, rules)}
@@ -56,10 +58,10 @@ def _counts(finding: Finding, rules: Rules) -> bool:
     return finding.level.rank >= rules.conduct.opens_from.rank
 
 
-def _opened(chart: Chart, finding: Finding, rules: Rules, now: datetime, event_id: str) -> Flag | None:
+def _opened(chart: Chart, finding: Finding, rules: Rules, now: datetime, event_id: str, news: "_News") -> Flag | None:
     """The flag that a finding without an open one opens, or reopens; None when all of it was seen at a closing."""
     closed = _last_closed(chart, finding.family)
-    if closed and finding.level.rank <= closed.level.rank and not _is_fresh(finding, closed):
+    if closed and finding.level.rank <= closed.level.rank and not news.is_in(finding, closed):
         return None
     if closed and _returns(finding, closed, rules, now):
         return _reopened(closed, finding, now)
@@ -126,7 +128,9 @@ def _towards_normal(flag: Flag, chart: Chart, assessment: RiskAssessment, rules:
     return flag
 
 
-def _told_elsewhere(finding: Finding, findings: Iterable[Finding], flags: Iterable[Flag], rules: Rules) -> bool:
+def _told_elsewhere(
+    finding: Finding, findings: Iterable[Finding], flags: Iterable[Flag], rules: Rules, news: "_News"
+) -> bool:
     """Whether a page about another family says all that this finding would.
 
     Either a graver finding that combines several signs rests on all of this one's, or this one only sums up others
@@ -142,7 +146,7 @@ def _told_elsewhere(finding: Finding, findings: Iterable[Finding], flags: Iterab
     return any(
         flag.level.rank >= finding.level.rank
         and flag.family != finding.family
-        and (flag.state is not FlagState.CLOSED or not _is_fresh(finding, flag))
+        and (flag.state is not FlagState.CLOSED or not news.is_in(finding, flag))
         for flag in flags
     )
 
@@ -150,10 +154,6 @@ def _told_elsewhere(finding: Finding, findings: Iterable[Finding], flags: Iterab
 def _combines(finding: Finding, rules: Rules) -> bool:
     """Whether the finding is of a rule that puts several signs together."""
     return isinstance(rules.rule(finding.rule), Symptom | Response)
-
-
-def _is_fresh(finding: Finding, closed: Flag) -> bool:
-    return any(is_newer(evidence.at, closed) for evidence in finding.evidence)
 
 
 def _open_flag(chart: Chart, family: str) -> Flag | None:
@@ -164,3 +164,29 @@ def _open_flag(chart: Chart, family: str) -> Flag | None:
 def _last_closed(chart: Chart, family: str) -> Flag | None:
     rows = [f for f in chart.flags if f.family == family and f.state is FlagState.CLOSED]
     return max(rows, key=lambda f: f.closed_at or f.seen_at, default=None)
+
+
+class _News:
+    """What a closing has not seen, by its time; a clock that was set back must not make what is new look old."""
+
+    def __init__(self, chart: Chart, now: datetime, event_id: str) -> None:
+        self._now = now
+        self._said = {(r.symptom, r.reported_at) for r in chart.symptoms if r.message_id == event_id}
+        self._measured: set[tuple[str, datetime]] = set()
+        if any(flag.closed_at and flag.closed_at > now for flag in chart.flags):
+            rows = (o for o in chart.observations if o.received_at <= now)
+            self._measured = {(o.code, min(o.effective_at, now)) for o in rows}
+
+    def is_in(self, finding: Finding, closed: Flag) -> bool:
+        """Whether the finding rests on anything that is newer than the closing, or that this event said.
+
+        A closing that lies ahead tells that the clock was set back: then what was received by now counts as new.
+        Words that lie ahead were said before the clock was set back, and had their flag then.
+        """
+        ahead = closed.closed_at is not None and closed.closed_at > self._now
+        return any(
+            (e.at <= self._now and is_newer(e.at, closed))
+            or (e.code, e.at) in self._said
+            or (ahead and (e.code, e.at) in self._measured)
+            for e in finding.evidence
+        )

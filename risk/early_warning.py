@@ -7,6 +7,7 @@ from data.model.chart import Chart
 from data.model.concern import Evidence, Finding, Level, ScoreBounds
 from data.model.people import Limit
 from data.vocabulary import vital_signs
+from risk.measured import scale_of
 from risk.news2 import CONSCIOUSNESS, OXYGEN_GIVEN, Scored, score
 from risk.readings import Readings, Sample, worst
 from risk.rulebook import Rules
@@ -37,7 +38,7 @@ def early_warning(chart: Chart, rules: Rules, readings: Readings, said: Said) ->
     news2, person, now = rules.news2, chart.person, readings.now
     if not rules.early_warning or (person and person.born_on and _age(person.born_on, now.date()) < news2.min_age):
         return None
-    scale = person.spo2_scale if person else 1
+    scale = scale_of(person)
     on_oxygen = person.on_oxygen if person else None
     samples: dict[str, Sample] = {}
     newest: dict[str, float] = {}

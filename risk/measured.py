@@ -14,14 +14,23 @@ from risk.schema import Bound, Threshold, Trend
 
 def threshold_findings(rules: Rules, person: Person | None, readings: Readings) -> list[Finding]:
     """Thresholds for this patient, personal limits included, that the newest readings breach."""
-    limits, scale = (person.limits, person.spo2_scale) if person else ((), 1)
-    findings = (_threshold(rule, readings) for rule in thresholds_for(rules, limits, scale))
+    findings = (_threshold(rule, readings) for rule in thresholds_of(rules, person))
     return [finding for finding in findings if finding]
 
 
 def trend_findings(rules: Rules, readings: Readings) -> list[Finding]:
     """Trends that the readings show."""
     return [finding for rule in rules.trends if (finding := _trend(rule, readings))]
+
+
+def thresholds_of(rules: Rules, person: Person | None) -> tuple[Threshold, ...]:
+    """The thresholds in force for this person."""
+    return thresholds_for(rules, person.limits if person else (), scale_of(person))
+
+
+def scale_of(person: Person | None) -> int:
+    """The person's SpO2 scale; anything but 1 and 2 is taken as 1, the stricter one: a typo must not silence us."""
+    return 2 if person and person.spo2_scale == 2 else 1
 
 
 @lru_cache(maxsize=4096)

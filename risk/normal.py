@@ -5,7 +5,7 @@ from datetime import datetime
 from data.errors import NotFound
 from data.model.chart import Chart
 from data.model.concern import Flag, RiskAssessment
-from risk.measured import thresholds_for
+from risk.measured import thresholds_of
 from risk.readings import Readings
 from risk.rulebook import Rules
 from risk.schema import Symptom, Threshold, Trend
@@ -49,9 +49,6 @@ def _denied(rule: Symptom, flag: Flag, chart: Chart, now: datetime) -> bool:
 
 
 def _personal(flag: Flag, chart: Chart, rules: Rules, readings: Readings) -> bool:
-    person = chart.person
-    if person is None:
-        return False
-    own = [r for r in thresholds_for(rules, person.limits, person.spo2_scale) if r.id == flag.rule]
+    own = [r for r in thresholds_of(rules, chart.person) if r.id == flag.rule]
     about = [r for r in own if r.family == flag.family]
     return any(_measured(r, flag, readings) for r in about)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import floor
 from operator import attrgetter
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from data.durations import say_duration
 from data.model.chart import Chart
@@ -56,10 +57,11 @@ class Readings:
         self.now = now
         self._conduct = conduct
         self._signs = vital_signs()
-        self._zone = chart.person.tz if chart.person else None
+        self._zone = _zone_of(chart)
         self._by_code: dict[str, list[Observation]] = {}
         self._own = dict.fromkeys(conduct.typed_sources, True)
         self._ticks: dict[str, list[Tick]] = {}
+        self._last_at: dict[str, datetime] = {}
         by_code = self._by_code
         for observation in chart.observations:
             code = observation.code
@@ -78,6 +80,16 @@ class Readings:
     def has(self, code: str) -> bool:
         """Whether the chart holds any usable value of the code, however old."""
         return bool(self._back_to(code, self.now))
+
+    def is_over(self, bound: Bound, max_age: timedelta) -> bool:
+        """Whether the newest value breaches `bound`, counting or not."""
+        newest = self.newest(bound.code, max_age)
+        return newest is not None and bound.breached(newest.low if bound.low else newest.high)
+
+    def last_at(self, code: str) -> datetime:
+        """The newest usable time stamp as the device wrote it; `now` when there is none."""
+        self._back_to(code, self.now)
+        return self._last_at.get(code, self.now)
 
     def breach(self, bound: Bound, lasting: timedelta, max_age: timedelta) -> Run | None:
         """The run of values over `bound` that counts now, or None.
@@ -173,6 +185,7 @@ class Readings:
             value, at = row.value, row.effective_at
             if not least <= value <= most or row.unit != unit or at > latest:
                 continue
+            self._last_at.setdefault(code, at)
             value, at = floor(value * scale + 0.5) / scale, at if at < now else now
             if ticks and ticks[-1].at == at:
                 last = ticks[-1]
@@ -187,6 +200,14 @@ class Readings:
         if source not in self._own:
             self._own[source] = source.replace("/", ":").partition(":")[0] in self._conduct.typed_sources
         return self._own[source]
+
+
+def _zone_of(chart: Chart) -> ZoneInfo | None:
+    """The patient's zone; None (times are then said in UTC) for one that this machine does not know."""
+    try:
+        return chart.person.tz if chart.person else None
+    except (ValueError, OSError, KeyError, TypeError):
+        return None
 
 
 def worst(tick: Tick, points: Callable[[float], int]) -> float:

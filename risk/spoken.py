@@ -17,15 +17,21 @@ _QUOTED = 3
 
 
 class Said:
-    """The patient's reports by symptom, and when each family of concern was last closed."""
+    """The patient's reports by symptom, and when each family of concern was last closed.
 
-    def __init__(self, chart: Chart, now: datetime) -> None:
+    What came with the event in hand (`event_id`) is the latest word whatever its time stamp says: a clock that was
+    set back must not make it look old.
+    """
+
+    def __init__(self, chart: Chart, now: datetime, event_id: str = "") -> None:
         self.now = now
+        self._event_id = event_id
         self._reports: dict[str, list[SymptomReport]] = {}
         for report in chart.symptoms:
             if report.assertion in (Assertion.PRESENT, Assertion.ABSENT):
                 self._reports.setdefault(report.symptom, []).append(report)
         self._closed: dict[str, Flag] = {}
+        self._open = {flag.family for flag in chart.flags if flag.state is not FlagState.CLOSED}
         for flag in chart.flags:
             last = self._closed.get(flag.family)
             if flag.closed_at and flag.state is FlagState.CLOSED and (last is None or _closing(last) < flag.closed_at):
@@ -40,10 +46,10 @@ class Said:
         rows = self._reports.get(symptom)
         if not rows:
             return found
-        for report in sorted(rows, key=lambda r: (r.reported_at, r.assertion is Assertion.PRESENT)):
+        for report in sorted(rows, key=self._place):
             if report.assertion is Assertion.ABSENT:
                 found.clear()
-            elif self.now - report.reported_at <= holds:
+            elif self.in_hand(report) or self.now - report.reported_at <= holds:
                 found.append(report)
         return found
 
@@ -54,7 +60,7 @@ class Said:
     def denied_at(self, symptom: str) -> datetime | None:
         """When the patient last said that the symptom is not there, if nothing newer says it is."""
         rows = self._reports.get(symptom, ())
-        last = max(rows, key=lambda r: (r.reported_at, r.assertion is Assertion.PRESENT), default=None)
+        last = max(rows, key=self._place, default=None)
         return last.reported_at if last and last.assertion is Assertion.ABSENT else None
 
     def spoke_at(self) -> datetime | None:
@@ -62,9 +68,20 @@ class Said:
         return max((r.reported_at for rows in self._reports.values() for r in rows), default=None)
 
     def is_new(self, family: str, at: datetime) -> bool:
-        """Whether a fact of that instant came after the last closing of a flag of the family."""
+        """Whether a fact of that instant came after the last closing of a flag of the family.
+
+        One that lies ahead is from before the clock was set back and had its flag then: it only keeps that one up.
+        """
         flag = self._closed.get(family)
-        return flag is None or is_newer(at, flag)
+        return flag is None or (family in self._open if at > self.now else is_newer(at, flag))
+
+    def in_hand(self, report: SymptomReport) -> bool:
+        """Whether the report came with the event in hand."""
+        return bool(self._event_id) and report.message_id == self._event_id
+
+    def _place(self, report: SymptomReport) -> tuple[bool, datetime, bool]:
+        """Which of two reports is the later word."""
+        return self.in_hand(report), report.reported_at, report.assertion is Assertion.PRESENT
 
 
 def is_newer(at: datetime, closed: Flag) -> bool:
@@ -100,7 +117,8 @@ def word_findings(rules: Rules, said: Said) -> list[Finding]:
 
 
 def _fresh(rule: Word, symptom: str, said: Said) -> list[SymptomReport]:
-    return [r for r in said.present(symptom, rule.holds) if said.is_new(rule.family, r.reported_at)]
+    reports = said.present(symptom, rule.holds)
+    return [r for r in reports if said.in_hand(r) or said.is_new(rule.family, r.reported_at)]
 
 
 def symptom_findings(rules: Rules, said: Said, readings: Readings, before: Iterable[Finding]) -> list[Finding]:
@@ -132,7 +150,8 @@ def _symptom(rule: Symptom, said: Said, readings: Readings, fired: dict[str, Fin
             limit = say_exactly(bound.code, bound.limit)
             reasons.append(f"{sign.display} {sign.say(run.value)} {when}, limit {limit}")
             evidence.append(readings.evidence(bound.code, run.value, run.at))
-    if not said.is_new(rule.family, max(e.at for e in evidence)):
+    spoken_now = any(said.in_hand(r) for r in reports)
+    if not spoken_now and not any(said.is_new(rule.family, e.at) for e in evidence):
         return None
     return Finding(
         rule=rule.id,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from data.model.escalation import EscalationState, PageState
+from data.model.escalation import Escalation, EscalationState, PageState
 from scheduler import ladder
 from scheduler.orders import (
     Advance,
@@ -19,6 +19,8 @@ from scheduler.orders import (
 from scheduler.walk import Team, let_go, next_step, put
 
 LONGEST_LATER = timedelta(hours=4)
+# Pages that may still wait in the house: one of unknown fate may be about to be sent once more.
+_ON_ITS_WAY = (PageState.TELLING, PageState.UNKNOWN)
 
 
 def answered(at: Advance, answer: Answer, team: Team, now: datetime) -> Advance:
@@ -29,11 +31,11 @@ def answered(at: Advance, answer: Answer, team: Team, now: datetime) -> Advance:
     if e.state is EscalationState.CLOSED:
         who = {"owner": _name(team, e.owner), "time": _time(team, answer.person_id, e.closed_at or now, now)}
         return at.plus(Confirm(answer.person_id, "reply-too-late-closed", who))
-    if answer.verb is Verb.DONE:
-        return _close(at, answer, now)
     if e.state is EscalationState.ACKED and e.owner != answer.person_id:
         who = {"owner": _name(team, e.owner), "time": _time(team, answer.person_id, e.acked_at or now, now)}
         return at.plus(Confirm(answer.person_id, "reply-already-with", who))
+    if answer.verb is Verb.DONE:
+        return _close(at, answer, now)
     if answer.verb in (Verb.OK, Verb.LATER):
         return _hold(at, answer, team, now)
     return _pass_on(at, answer, team, now)
@@ -50,11 +52,16 @@ def _hold(at: Advance, answer: Answer, team: Team, now: datetime) -> Advance:
     confirm = Confirm(who, key, _until(team, who, until, now))
     if e.state is not EscalationState.ACKED:
         return _take(at.plus(confirm), who, until, now)
-    if answer.verb is Verb.OK and e.asked_at is None:  # nobody asked: it is theirs as it was
+    if answer.verb is Verb.OK and e.asked_at is None and not _ends_soon(e, now):  # it is theirs as it was
         return at.plus(Confirm(who, key, _until(team, who, e.lease_until or now, now)))
     if e.renewals >= e.policy.renewals:
         return at.plus(Confirm(who, "reply-renewals-used", {"renewals": str(e.policy.renewals)}))
     return at.plus(confirm, lease_until=until, asked_at=None, renewals=e.renewals + 1)
+
+
+def _ends_soon(e: Escalation, now: datetime) -> bool:
+    """True in the last third of a lease: whoever says OK then means to keep it, not to hear what is left."""
+    return e.lease_until is not None and (e.lease_until - now) * 3 <= e.policy.lease
 
 
 def _take(at: Advance, owner: str, until: datetime, now: datetime) -> Advance:
@@ -84,7 +91,7 @@ def _own(at: Advance, owner: str, until: datetime, now: datetime) -> Advance:
 
 
 def _end_paging(at: Advance) -> Advance:
-    waiting = tuple(p.communication_id for p in at.escalation.pages if p.state is PageState.TELLING)
+    waiting = tuple(p.communication_id for p in at.escalation.pages if p.state in _ON_ITS_WAY)
     if not waiting:
         return at
     return at.plus(Cancel(waiting), pages=put(at.escalation.pages, waiting, PageState.CANCELLED))
@@ -95,18 +102,17 @@ def _others(at: Advance, person_id: str) -> tuple[str, ...]:
 
 
 def _close(at: Advance, answer: Answer, now: datetime) -> Advance:
-    """DONE, from the owner or anyone who was told. Whoever may still think it waits for them hears that it does not."""
-    e, who, outcome = at.escalation, answer.person_id, answer.text.strip() or "done"
+    """DONE and its outcome, from the owner, or from anyone told while nobody has it; then the others hear so."""
+    e, who, outcome = at.escalation, answer.person_id, answer.text.strip()
+    if not outcome:  # a chart that says "done" says nothing: they are asked what
+        return at.plus(Confirm(who, "reply-what-was-done"))
     at = at.plus(Confirm(who, "reply-closed", {"outcome": outcome}))
-    if e.state is EscalationState.ACKED:
-        concerned = tuple(owner for owner in (e.owner,) if owner is not None and owner != who)
-        at = at.plus(owner=who)
-    else:
+    if e.state is not EscalationState.ACKED:
         at = _end_paging(at)
         concerned = _others(at, who)
         at = _own(at, who, now, now)
-    if concerned:
-        at = at.plus(TellClosed(concerned, who))
+        if concerned:
+            at = at.plus(TellClosed(concerned, who))
     return at.plus(
         state=EscalationState.CLOSED, closed_at=now, outcome=outcome, lease_until=now, asked_at=None, answer_by=None
     )
@@ -127,7 +133,7 @@ def _pass_on(at: Advance, answer: Answer, team: Team, now: datetime) -> Advance:
 
 def _decline(at: Advance, person_id: str) -> Advance:
     theirs = tuple(p for p in at.escalation.pages if p.person_id == person_id)
-    waiting = tuple(p.communication_id for p in theirs if p.state is PageState.TELLING)
+    waiting = tuple(p.communication_id for p in theirs if p.state in _ON_ITS_WAY)
     ids = tuple(p.communication_id for p in theirs)
     at = at.plus(pages=put(at.escalation.pages, ids, PageState.DECLINED))
     return at.plus(Cancel(waiting)) if waiting else at

@@ -10,6 +10,12 @@ from data.model.concern import Priority
 from data.model.people import ContactState, Person, Purpose, QuietHours, Role
 from scheduler.recurrence import instant
 
+# Of a night's reminders the newest goes out, as far as it is younger than this: a dose reminder that comes still
+# later would be followed by the next dose.
+LONGEST_HOLD = timedelta(hours=12)
+# So long after quiet hours end what they held may still go, though it has expired meanwhile.
+_RELEASE = timedelta(minutes=30)
+_URGENT = (Priority.P1, Priority.P2)
 _GONE = (SendState.ACCEPTED, SendState.SENT, SendState.DELIVERED, SendState.READ, SendState.UNKNOWN)
 
 
@@ -74,14 +80,14 @@ def verdict(
 
     What a stopped or dead contact drops is for the caller to make up for: a safety text then has to become a page.
     """
-    stopped = _contact(communication, person)
+    stopped = _contact(communication, person) or _inactive(communication, person)
     if stopped:
         return Verdict(action=Action.DROP, reason=stopped)
     if communication.category is Category.NUDGE:
         return _nudge(communication, person, recent, courtesy, now)
     if communication.category is Category.NOTICE:
         return _notice(communication, person, now)
-    if communication.category is Category.PAGE and communication.priority in (Priority.P3, Priority.P4):
+    if communication.category is Category.PAGE and communication.priority not in _URGENT:
         return _hold(communication, quiet_until(person.quiet, person.zone, now), "quiet hours") or _SEND
     return _SEND  # safety, urgent pages, operations, and answers to the person's own message
 
@@ -101,35 +107,51 @@ def _contact(communication: Communication, person: Person) -> str:
     return "stopped" if ContactState.STOPPED in states else "dead"
 
 
+def _inactive(communication: Communication, person: Person) -> str:
+    """Who has left hears answers and safety texts, and what became of an emergency; nobody who has left is paged."""
+    urgent = communication.category is Category.NOTICE and communication.priority in _URGENT
+    always = communication.category in (Category.SAFETY, Category.REPLY) or urgent
+    return "" if person.active or always else "inactive"
+
+
 def _notice(communication: Communication, person: Person, now: datetime) -> Verdict:
-    """Held by the person's own quiet hours and a patient's pause; dropped where it would be stale by then."""
+    """Held by the person's own quiet hours, not by a pause, which is of reminders; dropped where stale by then."""
     if communication.expires_at is not None and now >= communication.expires_at:
         return Verdict(action=Action.DROP, reason="expired")
     patient = person.role in (Role.PATIENT, Role.PROXY)
     if patient and any(c.purpose is Purpose.MESSAGING and not c.given for c in person.consents):
         return Verdict(action=Action.DROP, reason="consent withdrawn")
-    paused = person.paused_until if patient and person.paused_until and person.paused_until > now else None
-    quiet = quiet_until(person.quiet, person.zone, now)
-    return _hold(communication, paused, "paused") or _hold(communication, quiet, "quiet hours") or _SEND
+    return _hold(communication, quiet_until(person.quiet, person.zone, now), "quiet hours") or _SEND
 
 
 def _nudge(
     communication: Communication, person: Person, recent: tuple[Communication, ...], courtesy: Courtesy, now: datetime
 ) -> Verdict:
-    """Only to someone who wants it, while it makes sense, at a decent hour, one of a kind."""
+    """Only to someone who wants it, while it makes sense, at a decent hour, one of a kind, one after a night."""
+    quiet = person.quiet or courtesy.default_quiet
+    until = quiet_until(quiet, person.zone, now)
+    released_at = _released_at(communication, quiet, person.zone)
+    released = released_at is not None and now - released_at < _RELEASE
+    expired = communication.expires_at is not None and now >= communication.expires_at and not released
     reasons = {
-        "inactive": not person.active,
         "no consent": not person.consents_to(Purpose.MESSAGING),
-        "expired": communication.expires_at is not None and now >= communication.expires_at,
+        "expired": expired,
+        "held too long": (until or released_at or communication.created_at) - communication.created_at > LONGEST_HOLD,
         "paused": person.paused_until is not None and now < person.paused_until,
-        "newer one waits": any(_newer(other, communication) for other in recent),
-        "daily cap": _sent_today(recent, person, now) >= courtesy.nudges_per_day,
+        "newer one waits": any(_newer(other, communication, released_at) for other in recent),
+        # What is held counts on the day it goes out.
+        "daily cap": until is None and _sent_today(recent, person, now) >= courtesy.nudges_per_day,
     }
     reason = next((reason for reason, holds in reasons.items() if holds), None)
     if reason is not None:
         return Verdict(action=Action.DROP, reason=reason)
-    quiet = quiet_until(person.quiet or courtesy.default_quiet, person.zone, now)
-    return _hold(communication, quiet, "quiet hours") or _SEND
+    return _SEND if until is None else Verdict(action=Action.HOLD, reason="quiet hours", until=until)
+
+
+def _released_at(communication: Communication, quiet: QuietHours, zone: str) -> datetime | None:
+    """The end of the quiet window that held a message, or None; waits for other reasons end at other times."""
+    at = communication.not_before
+    return at if at is not None and quiet_until(quiet, zone, at - timedelta(seconds=1)) == at else None
 
 
 def _hold(communication: Communication, until: datetime | None, reason: str) -> Verdict | None:
@@ -140,15 +162,17 @@ def _hold(communication: Communication, until: datetime | None, reason: str) -> 
     return Verdict(action=Action.HOLD, reason=reason, until=until)
 
 
-def _newer(other: Communication, this: Communication) -> bool:
-    """True when `other` waits too, is a nudge about the same to the same person, and came later."""
-    return (
-        other.category is Category.NUDGE
-        and other.state is SendState.QUEUED
-        and other.recipient == this.recipient
-        and activity_of(other) == activity_of(this)
-        and (other.created_at, other.id) > (this.created_at, this.id)
-    )
+def _newer(other: Communication, this: Communication, released_at: datetime | None) -> bool:
+    """True when `other` is a later nudge to the same person that makes `this` needless.
+
+    It waits too and is about the same; or the same quiet hours held both, whatever they are about.
+    """
+    later = (other.created_at, other.id) > (this.created_at, this.id)
+    if not later or other.category is not Category.NUDGE or other.recipient != this.recipient:
+        return False
+    if released_at is not None and other.created_at < released_at:
+        return other.state is SendState.QUEUED or other.state in _GONE
+    return other.state is SendState.QUEUED and activity_of(other) == activity_of(this)
 
 
 def _sent_today(recent: tuple[Communication, ...], person: Person, now: datetime) -> int:

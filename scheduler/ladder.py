@@ -1,12 +1,14 @@
 """Who stands on the ladder and what has become of the pages to them: lookups, nothing moves here."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from data.model.escalation import Escalation, Page, PageState
 from data.model.people import ChannelKind, ContactState, Person
 
 # The place of people who are told ahead of the ladder: an owner who fell silent, those who knew the lower level.
 AHEAD = 0
+# Where the policy has no receipt timer, what is unknown is waited for this long, and rounds are this far apart.
+BREATH = timedelta(seconds=60)
 
 
 def step_of(person: Person) -> int | None:
@@ -49,8 +51,21 @@ def pages_in_force(escalation: Escalation) -> list[Page]:
 
 def receipt_by(escalation: Escalation, page: Page) -> datetime | None:
     """When a page without a good receipt counts as not arrived; None when nobody waits for one."""
+    if page.state is PageState.UNKNOWN:
+        return page.sent_at + breath(escalation)
     timer = escalation.policy.receipt_timer
     return None if timer is None or page.state is not PageState.TELLING else page.sent_at + timer
+
+
+def breath(escalation: Escalation) -> timedelta:
+    """The least time between the beginnings of two rounds, and how long a page of unknown fate may be answered."""
+    return escalation.policy.receipt_timer or BREATH
+
+
+def round_by(escalation: Escalation) -> datetime | None:
+    """The earliest instant for the next round; None when the present one has paged nobody, so there is no hurry."""
+    began = min((p.sent_at for p in escalation.pages if p.round == escalation.round), default=None)
+    return None if began is None else began + breath(escalation)
 
 
 def next_channel(escalation: Escalation, person: Person, now: datetime) -> ChannelKind | None:
@@ -67,10 +82,15 @@ def may_answer(escalation: Escalation, person: Person, now: datetime) -> bool:
     pages = [page for page in pages_in_force(escalation) if page.person_id == person.id]
     if any(page.state is PageState.DECLINED for page in pages):
         return False
-    return any(not _lost(escalation, page, now) for page in pages)
+    return any(not _given_up(escalation, page, now) for page in pages)
 
 
 def _lost(escalation: Escalation, page: Page, now: datetime) -> bool:
+    """True for a page that is not to be relied on: given up, or of unknown fate. A second copy does no harm."""
+    return page.state is PageState.UNKNOWN or _given_up(escalation, page, now)
+
+
+def _given_up(escalation: Escalation, page: Page, now: datetime) -> bool:
     """True for a page known, or after its receipt timer presumed, not to have arrived."""
     by = receipt_by(escalation, page)
     return page.state in (PageState.BAD, PageState.CANCELLED) or (by is not None and now >= by)
@@ -78,7 +98,7 @@ def _lost(escalation: Escalation, page: Page, now: datetime) -> bool:
 
 def told(escalation: Escalation) -> list[str]:
     """Everyone who may have heard of it in the present walk, in the order of their pages."""
-    heard = (PageState.TELLING, PageState.TOLD, PageState.DECLINED, PageState.CANCELLED)
+    heard = (PageState.TELLING, PageState.TOLD, PageState.UNKNOWN, PageState.DECLINED, PageState.CANCELLED)
     pages = [p for p in escalation.pages if p.round >= escalation.walk_from and p.state in heard]
     return list(dict.fromkeys(page.person_id for page in pages))
 

@@ -56,7 +56,10 @@ Happening = Tick | PageReceipt | Answer | Raised
 
 @dataclass(frozen=True, slots=True)
 class TellPage:
-    """Page a person on a channel. `again`: they were paged about this before. Step 0: told ahead of the ladder."""
+    """Page a person on a channel. `again`: they were paged about this before.
+
+    Step 0: told ahead of the ladder, or a clinician off the ladder when all of it was in vain.
+    """
 
     communication_id: str
     person_id: str
@@ -68,7 +71,7 @@ class TellPage:
 
 @dataclass(frozen=True, slots=True)
 class AskOwner:
-    """Ask the owner "still yours?". `n` counts the questions of this ownership from 1; the id is unique for ever."""
+    """Ask the owner "still yours?". `n` is one more than the renewals of this ownership; the id is unique for ever."""
 
     communication_id: str
     person_id: str
@@ -97,7 +100,7 @@ class TellReopened:
 
 @dataclass(frozen=True, slots=True)
 class TellClosed:
-    """Tell people who may still think it waits for them (an owner, people paged and not told since) who closed it."""
+    """Tell people who may still think it waits for them (paged, and not told since) who closed it."""
 
     person_ids: tuple[str, ...]
     by: str
@@ -118,7 +121,9 @@ class TellPatientTaken:
 
 @dataclass(frozen=True, slots=True)
 class TellOperations:
-    """Tell operations. Reasons: "no-ladder", "nobody-reachable", "nobody-answered"."""
+    """Tell operations. Reasons: "no-ladder", "nobody-reachable", "nobody-answered" (urgent: again from the third
+    loud round on).
+    """
 
     reason: str
 
@@ -135,9 +140,9 @@ class Confirm:
     """Answer a reply truthfully. `key` names the sentence.
 
     "reply-yours" and "reply-later" (minutes, until), "reply-already-with" (owner, time), "reply-passed",
-    "reply-closed" (outcome), "reply-moved-up", "reply-too-late-closed" (owner, time), "reply-renewals-used"
-    (renewals: no more time is given, only DONE, NO or UP help). `owner` is a name, `time` and `until` the reader's
-    wall clock.
+    "reply-closed" (outcome), "reply-what-was-done" (DONE came without an outcome: nothing moved), "reply-moved-up",
+    "reply-too-late-closed" (owner, time), "reply-renewals-used" (renewals: no more time is given, only DONE, NO or
+    UP help). `owner` is a name, `time` and `until` the reader's wall clock.
     """
 
     person_id: str

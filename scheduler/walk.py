@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 
 from data.model.concern import Priority
 from data.model.escalation import Escalation, EscalationState, Page, PageState
-from data.model.people import ChannelKind, Person
+from data.model.people import ChannelKind, Person, Role
 from scheduler import ladder
 from scheduler.orders import Advance, AskOwner, TellOperations, TellPage, TellPatientNobody
 
 Team = tuple[Person, ...]
+
+# Of the loud rounds after the last one: from which on clinicians off the ladder are paged, and operations told again.
+WIDER_FROM, OPERATIONS_FROM = 2, 3
 
 
 def settle(at: Advance, team: Team, now: datetime) -> Advance:
@@ -24,7 +27,7 @@ def settle(at: Advance, team: Team, now: datetime) -> Advance:
     if at.escalation.state is EscalationState.EXHAUSTED:
         at = _go_on(at, team, now)
     at = _tell_patient(at, now)
-    looked = _next_look(at.escalation, now)
+    looked = _next_look(at.escalation, team, now)
     return at if looked == at.escalation.next_at else at.plus(next_at=looked)
 
 
@@ -40,10 +43,11 @@ def restart(at: Advance, team: Team, now: datetime, *, first: list[str], wait: b
         pages=ladder.remembered(e),
         answer_by=now + e.policy.ack_timer,
         exhausted_at=None,
+        repeats=0,
         closed_at=None,
         outcome=None,
     )
-    lowest = min(ladder.steps(team), default=None)
+    lowest = min(ladder.steps(team), default=ladder.AHEAD)
     for person in (p for p in team if p.id in first and p.active and (wait or ladder.step_of(p) != lowest)):
         for channel in ladder.channels(person)[:1]:
             at = page(at, person, channel, ladder.AHEAD, now)
@@ -62,7 +66,7 @@ def next_step(at: Advance, team: Team, now: datetime) -> Advance:
     later = [step for step in steps if step > e.step]
     if later:
         return at.plus(step=later[0], answer_by=answer_by)
-    if steps and e.round - e.walk_from + 1 < e.policy.rounds:
+    if steps and _rounds_left(e):
         return at.plus(step=steps[0], round=e.round + 1, pages=ladder.remembered(e), answer_by=answer_by)
     return _exhaust(at, team, now)
 
@@ -91,8 +95,22 @@ def put(pages: tuple[Page, ...], ids: tuple[str, ...], state: PageState) -> tupl
 def _walk(at: Advance, team: Team, now: datetime) -> Advance:
     at = _reach(at, team, now)
     while at.escalation.state is EscalationState.OPEN and _over(at.escalation, team, now):
+        if _round_waits(at.escalation, team, now):
+            break
         at = _reach(next_step(at, team, now), team, now)
     return at
+
+
+def _rounds_left(escalation: Escalation) -> bool:
+    return escalation.round - escalation.walk_from + 1 < escalation.policy.rounds
+
+
+def _round_waits(escalation: Escalation, team: Team, now: datetime) -> bool:
+    """True when only a new round could follow, and it is too early: a bad second must not use up every round."""
+    steps = ladder.steps(team)
+    last = bool(steps) and steps[-1] <= escalation.step
+    by = ladder.round_by(escalation)
+    return last and _rounds_left(escalation) and by is not None and now < by
 
 
 def _over(escalation: Escalation, team: Team, now: datetime) -> bool:
@@ -117,28 +135,38 @@ def _exhaust(at: Advance, team: Team, now: datetime) -> Advance:
     """The ladder has been walked in vain. What is urgent, or exhausted for a second time, gets loud without a pause."""
     e, repeat = at.escalation, _repeat_every(at.escalation)
     unreachable = _unreachable(team)
-    at_once = not unreachable and (_urgent(e) or e.exhausted_at is not None)
+    at_once = bool(_everyone(e, team)) and (_urgent(e) or e.exhausted_at is not None)
+    early = max(now, ladder.round_by(e) or now)
     return at.plus(
         TellOperations(unreachable or "nobody-answered"),
         state=EscalationState.EXHAUSTED,
         exhausted_at=e.exhausted_at or now,
-        answer_by=now if at_once else None if repeat is None else now + repeat,
+        answer_by=early if at_once else None if repeat is None else now + repeat,
     )
 
 
 def _go_on(at: Advance, team: Team, now: datetime) -> Advance:
-    """After the last round: everyone on the ladder, on every channel they have, again and again."""
+    """After the last round: everyone on the ladder, on every channel they have, again and again, wider each time."""
     e, repeat = at.escalation, _repeat_every(at.escalation)
     if e.answer_by is None or now < e.answer_by:
         return at
     following = None if repeat is None else now + repeat
-    at = at.plus(round=e.round + 1, pages=ladder.remembered(e), answer_by=following)
-    for person in team:
-        step = ladder.step_of(person)
-        for channel in ladder.channels(person) if step is not None else []:
-            at = page(at, person, channel, step or ladder.AHEAD, now)
-    unreachable = _unreachable(team)  # then operations hear it again, for somebody must
-    return at.plus(TellOperations(unreachable)) if unreachable else at
+    at = at.plus(round=e.round + 1, pages=ladder.remembered(e), answer_by=following, repeats=e.repeats + 1)
+    for person in _everyone(at.escalation, team):
+        for channel in ladder.channels(person):
+            at = page(at, person, channel, ladder.step_of(person) or ladder.AHEAD, now)
+    still = "nobody-answered" if _urgent(e) and at.escalation.repeats >= OPERATIONS_FROM else ""
+    reason = _unreachable(team) or still
+    just_told = any(isinstance(order, TellOperations) for order in at.orders)
+    return at.plus(TellOperations(reason)) if reason and not just_told else at
+
+
+def _everyone(escalation: Escalation, team: Team) -> list[Person]:
+    """Whom a loud round pages: the ladder; what is urgent, from the second on or with nobody there, all clinicians."""
+    on_ladder = [p for p in team if ladder.step_of(p) is not None and ladder.channels(p)]
+    if not _urgent(escalation) or (on_ladder and escalation.repeats < WIDER_FROM):
+        return on_ladder
+    return [p for p in team if p.active and ladder.channels(p) and (p in on_ladder or p.role is Role.CLINICIAN)]
 
 
 def _repeat_every(escalation: Escalation) -> timedelta | None:
@@ -169,9 +197,8 @@ def _mind_the_lease(at: Advance, team: Team, now: datetime) -> Advance:
         return restart(let_go(at, now), team, now, first=[e.owner], wait=True)
     if now < e.lease_until + e.policy.lease_grace:
         return at
-    # One lease end, one question: ends of leases that led to a question only ever move forward.
-    question = f"{e.id}/ask/{e.lease_until:%Y%m%dT%H%M%S.%f}/{e.owner}"
-    return at.plus(AskOwner(question, e.owner, e.renewals + 1), asked_at=now)
+    n = e.questions + 1
+    return at.plus(AskOwner(f"{e.id}/ask/{n}/{e.owner}", e.owner, e.renewals + 1), asked_at=now, questions=n)
 
 
 def _tell_patient(at: Advance, now: datetime) -> Advance:
@@ -190,7 +217,7 @@ def _patient_told_by(e: Escalation) -> datetime | None:
     return (e.walk_began_at or e.opened_at) + e.policy.tell_patient_after
 
 
-def _next_look(e: Escalation, now: datetime) -> datetime | None:
+def _next_look(e: Escalation, team: Team, now: datetime) -> datetime | None:
     """The earliest of all pending deadlines."""
     if e.state is EscalationState.CLOSED:
         return None
@@ -199,6 +226,6 @@ def _next_look(e: Escalation, now: datetime) -> datetime | None:
         return asked or (None if e.lease_until is None else e.lease_until + e.policy.lease_grace)
     deadlines = [e.answer_by, _patient_told_by(e)]
     if e.state is EscalationState.OPEN:
-        receipts = (ladder.receipt_by(e, p) for p in ladder.pages_in_force(e))
-        deadlines += [by for by in receipts if by is not None and by > now]
-    return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        deadlines += [ladder.receipt_by(e, p) for p in ladder.pages_in_force(e)]
+        deadlines.append(ladder.round_by(e) if _over(e, team, now) else None)
+    return min((deadline for deadline in deadlines if deadline is not None and deadline > now), default=None)

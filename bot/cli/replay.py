@@ -11,7 +11,11 @@ EXAMPLE = "phms replay tests/scenes/chest_pain_at_night.scene"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
+    """Options of the command; its help ends with the forms of sentences."""
+    from bot.scene.forms import help_text
+
+    parser.epilog = f"Example: {EXAMPLE}\n\n{help_text()}"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="scene files, directories of them, or - for standard input"
     )

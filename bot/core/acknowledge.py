@@ -38,7 +38,7 @@ def acknowledge(
         _details(draft, message, who, escalation_id)
     else:
         answer = Answer(who.id, reply.verb, reply.minutes, reply.text)
-        carry_out(draft, advance(escalation, answer, team.ladder(), now), channel=message.channel)
+        carry_out(draft, advance(escalation, answer, team.to_page(), now), channel=message.channel)
     return draft.changes()
 
 
@@ -47,11 +47,10 @@ def _details(draft: Draft, message: RawMessage, who: Person, escalation_id: str)
     if escalation is None:
         return
     texts = draft.kit.texts
-    holder = (
-        texts.say("holder-owner", who.language, owner=draft.team.name(escalation.owner))
-        if escalation.owner
-        else texts.say("holder-nobody", who.language)
-    )
+    holder = texts.say("holder-nobody", who.language)
+    if escalation.owner:
+        key = "holder-closed" if escalation.closed_at else "holder-owner"
+        holder = texts.say(key, who.language, owner=draft.team.name(escalation.owner))
     draft.say(
         who,
         "reply-details",

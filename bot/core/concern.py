@@ -6,7 +6,8 @@ from bot.core.draft import Draft
 from bot.core.orders import carry_out
 from data.model.concern import Flag, FlagState
 from data.model.escalation import EscalationState
-from risk.assess import assess
+from data.model.plan import Due, DueKind
+from risk.assess import assess, look_again_at
 from risk.decide import decide
 from scheduler.escalation import Raised, advance, open_escalation
 
@@ -33,7 +34,23 @@ def weigh(draft: Draft) -> tuple[Concern, ...]:
         elif flag.state is FlagState.OPEN and _is_news(flag, before.get(flag.id)):
             _escalate(draft, flag)
             concerns.append(Concern(flag, before.get(flag.id)))
+    _look_again(draft)
     return tuple(concerns)
+
+
+def _look_again(draft: Draft) -> None:
+    """A value that is bad but does not count yet is judged again even if nothing more arrives."""
+    row_id = f"{draft.chart.subject}/look-again"
+    at = look_again_at(draft.current(), draft.kit.rules, draft.now)
+    if at is not None or any(due.id == row_id for due in draft.chart.dues):
+        draft.dues[row_id] = Due(
+            id=row_id,
+            subject=draft.chart.subject,
+            kind=DueKind.ASSESS,
+            ref=draft.chart.subject,
+            due_at=at or draft.now,
+            done=at is None,
+        )
 
 
 def _is_news(flag: Flag, before: Flag | None) -> bool:
@@ -43,7 +60,7 @@ def _is_news(flag: Flag, before: Flag | None) -> bool:
 def _escalate(draft: Draft, flag: Flag) -> None:
     """Start the ladder for a new or reopened flag; restart the running one for a flag that got worse."""
     policy = draft.kit.policies.for_priority(flag.level.priority)
-    ladder = draft.team.ladder()
+    ladder = draft.team.to_page()
     running = draft.chart.escalation(flag.escalation_id) if flag.escalation_id else None
     if running and running.state is not EscalationState.CLOSED:
         step = advance(running, Raised(policy), ladder, draft.now)

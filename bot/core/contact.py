@@ -1,40 +1,72 @@
-"""STOP, START, PAUSE and wrong numbers: what may still be sent to whom."""
+"""STOP, START, PAUSE, wrong numbers and people who cannot be reached: what may still be sent to whom."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.core.draft import Draft
-from data.model.communication import Category, SendState
+from data.model.communication import Category
+from data.model.concern import Priority
 from data.model.conversation import RawMessage
-from data.model.people import ContactState, Role
+from data.model.people import ChannelKind, ContactState, Person, Role
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+# A safety text that could not be sent for so long is not sent any more: a person must phone instead.
+SAFETY_LIFE = timedelta(hours=1)
+
+
+def say_safely(
+    draft: Draft,
+    key: str,
+    *,
+    text: str,
+    priority: Priority = Priority.P1,
+    channel: ChannelKind | None = None,
+    address: str = "",
+    escalation_id: str | None = None,
+) -> None:
+    """A safety text to the patient. Where no address is left, a person is told to phone."""
+    said = draft.say(
+        draft.subject,
+        key,
+        Category.SAFETY,
+        text=text,
+        priority=priority,
+        channel=channel,
+        address=address,
+        escalation_id=escalation_id,
+        expires_at=draft.now + SAFETY_LIFE,
+    )
+    if not said and draft.subject.role is not Role.STRANGER:
+        tell_care_managers(draft, "unreachable", why="no address")
 
 
 def carrier_word_said(draft: Draft, message: RawMessage, word: str) -> None:
     """STOP and START are answered by the carrier itself: record them, stay silent, tell the care manager of a STOP."""
-    if word == "help":
-        number = draft.kit.texts.emergency_number(draft.subject.zone)
-        draft.say(draft.subject, "help", Category.REPLY, channel=message.channel, number=number)
-        return
     state = ContactState.STOPPED if word == "stop" else ContactState.ACTIVE
-    contacts = tuple(
-        replace(c, state=state) if c.system is message.channel and c.value == message.address else c
-        for c in draft.subject.contacts
-    )
-    changed = contacts != draft.subject.contacts
+    before = draft.subject.contacts
+    contacts = tuple(replace(c, state=state) if _same(c.system, c.value, message) else c for c in before)
     draft.person = replace(draft.subject, contacts=contacts)
-    if word == "stop":
-        _withdraw_queued(draft, message)
-        if changed and draft.subject.role is not Role.STRANGER:
-            tell_care_managers(draft, "stopped", channel=message.channel.value)
     draft.notes.append(f"carrier word {word} on {message.channel}")
+    if word != "stop":
+        return
+    subject = draft.chart.subject
+    draft.cancel_queued("stopped", lambda row: row.recipient == subject and row.channel is message.channel)
+    if contacts != before and draft.subject.role is not Role.STRANGER:
+        _tell_of_stop(draft, draft.subject, message.channel)
 
 
-def _withdraw_queued(draft: Draft, message: RawMessage) -> None:
-    for row in draft.chart.communications:
-        if row.recipient == draft.chart.subject and row.channel is message.channel and row.state is SendState.QUEUED:
-            draft.cancel(row.id, "stopped")
+def _tell_of_stop(draft: Draft, who: Person, channel: ChannelKind) -> None:
+    if who.role in (Role.PATIENT, Role.PROXY):
+        tell_care_managers(draft, "stopped", channel=channel.value)
+        return
+    for person in draft.team.care_managers():
+        if person.id != who.id:
+            text = draft.kit.texts.say("staff-stopped", person.language, owner=who.name, channel=channel.value)
+            draft.say(person, "staff-stopped", Category.OPERATIONS, text=text)
+
+
+def _same(system: ChannelKind, value: str, message: RawMessage) -> bool:
+    return system is message.channel and value.strip() == message.address.strip()
 
 
 def pause(draft: Draft) -> None:

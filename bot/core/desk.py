@@ -1,14 +1,15 @@
 """A practitioner's message: which patient it is about, and what it asks for. Pure; the shell brings the codes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bot.core.contact import carrier_word_said
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
 from data.model.chart import Changes, Chart
-from data.model.communication import Category
+from data.model.communication import Category, SendState
 from data.model.conversation import RawMessage
-from data.model.escalation import Escalation
+from data.model.escalation import Escalation, EscalationState
 from data.model.people import Person
 from data.ports import CodeUse
 from scheduler.orders import Verb
@@ -17,11 +18,15 @@ from scheduler.replies import Reply
 
 @dataclass(frozen=True, slots=True)
 class OpenCode:
-    """A code that went to this practitioner, with the escalation it stands for as it is now."""
+    """A code that went to this practitioner, with the escalation it stands for as it is now.
+
+    `heard_at` is when a page or question about it last left the house for this person, None when none did.
+    """
 
     use: CodeUse
     escalation: Escalation
     patient_code: str
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,31 @@ class Heading:
     key: str = ""
 
 
-def head(reply: Reply | None, use: CodeUse | None, recent: tuple[OpenCode, ...], who: Person) -> Heading:
-    """Decide what a reply is about. `use` is what its code stands for.
+# How long a bare "ok" can be about a page: "exactly one unacknowledged code went to this person in the last hour".
+RECENT = timedelta(hours=1)
 
-    `recent` are this person's codes of the last hour.
-    A bare "ok" counts only when exactly one code of the last hour waits for an answer; else the list comes back.
+
+def open_code(use: CodeUse, chart: Chart, who: Person) -> OpenCode | None:
+    """What a code stands for on its patient's chart; None when that is closed or gone."""
+    escalation = chart.escalation(use.escalation_id)
+    if escalation is None or escalation.state is EscalationState.CLOSED or chart.person is None:
+        return None
+    times = [
+        row.sent_at or row.created_at
+        for row in chart.communications
+        if row.recipient == who.id
+        and row.category is Category.PAGE
+        and row.escalation_id == escalation.id
+        and row.state not in (SendState.QUEUED, SendState.DROPPED, SendState.FAILED)
+    ]
+    return OpenCode(use, escalation, chart.person.code, max(times, default=None))
+
+
+def head(reply: Reply | None, use: CodeUse | None, opened: tuple[OpenCode, ...], who: Person, at: datetime) -> Heading:
+    """Decide what a reply that came in at `at` is about. `use` is what its code stands for.
+
+    A bare "ok" counts only when exactly one of the person's codes waits for an answer and was heard in the hour
+    before; a bare anything else names nothing that could be undone by mistake, so the list comes back.
     """
     if reply is None:
         return Heading(key="reply-not-understood")
@@ -46,13 +71,15 @@ def head(reply: Reply | None, use: CodeUse | None, recent: tuple[OpenCode, ...],
         return Heading(key="list")
     if reply.code is not None:
         return Heading(use=use) if use else Heading(key="reply-unknown-code")
-    waiting = [code for code in recent if _waits_for(code.escalation, who)]
-    return Heading(use=waiting[0].use) if len(waiting) == 1 else Heading(key="list")
+    waiting = [o for o in opened if _waits_for(o.escalation, who) and o.heard_at and at - RECENT <= o.heard_at <= at]
+    if reply.verb is Verb.OK and len(waiting) == 1:
+        return Heading(use=waiting[0].use)
+    return Heading(key="list")
 
 
 def _waits_for(escalation: Escalation, who: Person) -> bool:
-    """Nobody has taken it, or it is this person's own."""
-    return escalation.closed_at is None and (escalation.owner is None or escalation.owner == who.id)
+    """Nobody has taken it, or its owner is asked whether it is still theirs."""
+    return escalation.owner is None or (escalation.owner == who.id and escalation.asked_at is not None)
 
 
 def answer_staff(
@@ -71,5 +98,15 @@ def answer_staff(
     items = ", ".join(f"{o.use.code} {o.escalation.policy.priority.value} {o.patient_code}" for o in opened)
     if key == "list" and not items:
         key = "list-empty"
-    draft.say(draft.subject, key, Category.REPLY, channel=message.channel, items=items, code=code)
+    number = kit.texts.emergency_number(draft.subject.zone)
+    category = Category.SAFETY if key == "emergency-staff" else Category.REPLY
+    text = kit.texts.say(key, draft.subject.language, items=items, code=code, number=number)
+    draft.say(draft.subject, key, category, channel=message.channel, address=message.address, text=text)
+    return draft.changes()
+
+
+def staff_carrier_word(chart: Chart, message: RawMessage, word: str, kit: Kit, team: Team, now: datetime) -> Changes:
+    """STOP and START of a colleague: kept like a patient's, and whoever runs the clinic hears of a STOP."""
+    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    carrier_word_said(draft, message, word)
     return draft.changes()

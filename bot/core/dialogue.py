@@ -1,14 +1,20 @@
 """The kind answer to a patient's message that is no emergency: what was understood, said back, and what follows."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from bot.core.concern import Concern
-from bot.core.contact import pause, resume, tell_care_managers
+from bot.core.contact import pause, resume, say_safely, tell_care_managers
 from bot.core.draft import Draft
+from bot.core.orders import tell_owners
 from data.model.communication import Category
 from data.model.concern import FlagState, Level
-from data.model.conversation import Parse, RawMessage, Reading
+from data.model.conversation import Dialogue, Parse, RawMessage, Reading
 from data.model.observation import Assertion
 from data.model.people import Purpose, Role
 from data.vocabulary import vital_signs
+from nlu.readings import complete_reading
+from nlu.units import read_unit
 
 # Intents whose answer is one fixed sentence of the same name.
 _PLAIN = {
@@ -20,7 +26,24 @@ _PLAIN = {
     "yes": "acknowledged",
     "no": "acknowledged",
     "ask-data": "data",
+    "unavailable": "cannot-read-now",
 }
+
+
+# Questions about a unit that a later message may answer with the unit alone, and for how long they stand.
+_UNIT_QUESTIONS = ("reading-unit", "reading-weight-unit")
+_ASKED_FOR = timedelta(hours=1)
+
+
+def completed(dialogue: Dialogue, message: RawMessage, parse: Parse) -> Parse:
+    """What was understood, with the reading that was asked about put together when this message names its unit."""
+    if dialogue.awaiting not in _UNIT_QUESTIONS or parse.intent != "unit" or dialogue.asked_at is None:
+        return parse
+    unit = read_unit(message.text)
+    if unit is None or message.received_at > dialogue.asked_at + _ASKED_FOR:
+        return parse
+    readings = complete_reading(dialogue.slots["words"], unit)
+    return replace(parse, readings=readings, intent="report-reading", understood=True) if readings else parse
 
 
 def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Concern, ...]) -> None:
@@ -36,6 +59,13 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
         return
     if parse.readings or parse.entities:
         key, text = _noted(draft, parse, concerns)
+        if parse.readings and draft.assessment and draft.assessment.level is Level.CRITICAL:
+            # A typed reading this bad is answered as a device's would be: the safety text first.
+            safety = draft.kit.texts.say("vital-critical", person.language, **_number(draft))
+            say_safely(
+                draft, "vital-critical", text=f"{safety} {text}", channel=message.channel, address=message.address
+            )
+            return
     else:
         key, text = _plain(draft, parse)
     _reply(draft, message, key, text)
@@ -44,14 +74,16 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
 def _noted(draft: Draft, parse: Parse, concerns: tuple[Concern, ...]) -> tuple[str, str]:
     """What was noted, what must be asked back, and what happens next, as one message."""
     language, texts = draft.subject.language, draft.kit.texts
-    sentences, key = [], ""
+    sentences, key, asked = [], "", set[str]()
     if what := _what(draft, parse):
         key = "reading-noted" if parse.readings else "symptom-noted"
         if parse.readings and parse.entities:
             key = "both-noted"
         sentences.append(texts.say(key, language, what=what))
     for reading in parse.readings:
-        if reading.problem:
+        if reading.problem and reading.problem not in asked:
+            asked.add(reading.problem)
+            draft.dialogue = Dialogue(awaiting=reading.problem, slots={"words": reading.words}, asked_at=draft.now)
             key = key or reading.problem
             sentences.append(texts.say(reading.problem, language, words=reading.words))
     worried = any(c.flag.level.rank >= Level.MODERATE.rank for c in concerns)
@@ -93,6 +125,11 @@ def _plain(draft: Draft, parse: Parse) -> tuple[str, str]:
     if parse.intent == "pause":
         pause(draft)
         return "paused", texts.say("paused", person.language)
+    if parse.intent == "stop":
+        # Said in other words than the carrier's: reminders end, and a person makes sure what was meant.
+        pause(draft)
+        tell_care_managers(draft, "wants-no-messages")
+        return "paused", texts.say("paused", person.language)
     if parse.intent == "resume":
         resume(draft)
         return "resumed", texts.say("resumed", person.language)
@@ -100,7 +137,14 @@ def _plain(draft: Draft, parse: Parse) -> tuple[str, str]:
         concerns = texts.say("status-open" if _somebody_looks(draft) else "status-none", person.language)
         count = str(sum(a.active for a in draft.chart.activities))
         return "status", texts.say("status", person.language, count=count, concerns=concerns)
+    if parse.intent == "worse":
+        if not _somebody_looks(draft):
+            return "worse-asked", texts.say("worse-asked", person.language, **_number(draft))
+        tell_owners(draft)
+        return "worse-told", texts.say("worse-told", person.language, **_number(draft))
     if parse.intent == "wrong-number":
+        # Nothing but safety goes to a number that may be somebody else's until a person has checked it.
+        pause(draft)
         tell_care_managers(draft, "number-doubtful")
         return "wrong-number", texts.say("wrong-number", person.language)
     key = _PLAIN.get(parse.intent, "not-understood")
@@ -116,4 +160,4 @@ def _number(draft: Draft) -> dict[str, str]:
 
 
 def _reply(draft: Draft, message: RawMessage, key: str, text: str) -> None:
-    draft.say(draft.subject, key, Category.REPLY, channel=message.channel, text=text)
+    draft.say(draft.subject, key, Category.REPLY, channel=message.channel, address=message.address, text=text)

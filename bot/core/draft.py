@@ -1,5 +1,6 @@
 """A draft of the changes one event makes: collects rows, derives their ids from the event, forgets nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -70,6 +71,7 @@ class Draft:
         category: Category,
         *,
         channel: ChannelKind | None = None,
+        address: str = "",
         priority: Priority = Priority.P4,
         communication_id: str | None = None,
         escalation_id: str | None = None,
@@ -78,25 +80,27 @@ class Draft:
         reason: str = "",
         params: dict[str, str] | None = None,
         **values: str,
-    ) -> None:
+    ) -> bool:
         """Queue one sentence to one person on `channel`, else their first usable one.
 
-        Someone without any usable address is not forgotten: the note says so, and the caller's own fallback
-        (next step, phone) applies.
+        False, with a note, when there is no usable address: the caller's fallback (next step, phone) applies.
         """
         contacts = usable(to)
         if channel is None:
             if not contacts:
                 self.notes.append(f"no usable address for {to.id}: {key} not sent")
-                return
+                return False
             channel = contacts[0].system
-        row_id = communication_id or f"{self.chart.subject}/c/{self.event_id}/{key}/{to.id}"
+        row_id = communication_id or "/".join(
+            part for part in (self.chart.subject, "c", self.event_id, key, to.id, escalation_id) if part
+        )
         self.communications[row_id] = Communication(
             id=row_id,
             subject=self.chart.subject,
             recipient=to.id,
             category=category,
             channel=channel,
+            address=address,
             text_key=key,
             text=text if text is not None else self.kit.texts.say(key, to.language, **values),
             language=to.language,
@@ -107,6 +111,13 @@ class Draft:
             reason=reason,
             params=params or {},
         )
+        return True
+
+    def cancel_queued(self, why: str, unwanted: Callable[[Communication], bool]) -> None:
+        """Take back everything that is still queued and `unwanted`."""
+        for row in self.chart.communications:
+            if row.state is SendState.QUEUED and unwanted(row):
+                self.cancel(row.id, why)
 
     def cancel(self, communication_id: str, why: str) -> None:
         """Take back a message that is still queued; one that has gone stays gone."""

@@ -1,20 +1,28 @@
 """A new or changed person: profile, addresses, consent, care plan."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from zoneinfo import available_timezones as read_timezones
 
 from bot.core.draft import Draft
 from bot.core.fire import schedule
 from bot.core.kit import Kit, Team
+from data.errors import BadInput
 from data.model.chart import Changes, Chart
-from data.model.communication import Category, SendState
+from data.model.communication import Category
 from data.model.event import PersonChanged
-from data.model.people import Purpose
+from data.model.people import ContactState, Person, Purpose
 
 
 def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetime) -> Changes:
-    """The changes that enrolment or a new profile makes. Pure and idempotent; timers follow the new zone and plan."""
+    """The changes that enrolment or a new profile makes. Pure; timers follow the new zone and plan.
+
+    Raises `BadInput` for an id, a zone, a scale or an activity that later steps could not work with.
+    """
+    _check(event)
     draft = Draft(chart, kit, team, event_id=event.id, now=now)
-    draft.person = event.person
+    draft.person = _kept(event.person, chart.person)
     known = {activity.id: activity for activity in chart.activities}
     moved = chart.person is not None and chart.person.zone != event.person.zone
     for activity in event.activities:
@@ -22,8 +30,37 @@ def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetim
     for activity in (known | draft.activities).values():
         if moved or known.get(activity.id) != activity:
             schedule(draft, activity, after=now)
-    if not (event.person.active and event.person.consents_to(Purpose.MESSAGING)):
-        for row in chart.communications:
-            if row.state is SendState.QUEUED and row.category in (Category.NUDGE, Category.NOTICE):
-                draft.cancel(row.id, "no longer wanted")
+    if not (draft.person.active and draft.person.consents_to(Purpose.MESSAGING)):
+        draft.cancel_queued("no longer wanted", lambda row: row.category in (Category.NUDGE, Category.NOTICE))
     return draft.changes()
+
+
+def _check(event: PersonChanged) -> None:
+    person = event.person
+    if not person.id or set(person.id) & set("/+#"):
+        raise BadInput(f"a person's id must not be empty or contain / + #: {person.id!r}")
+    if person.zone not in available_timezones():
+        raise BadInput(f"{person.id}: {person.zone!r} is no time zone; write for example Europe/Tallinn")
+    if person.spo2_scale not in (1, 2):
+        raise BadInput(f"{person.id}: the oxygen scale is 1 or 2 (NEWS2, RCP 2017)")
+    for activity in event.activities:
+        if not activity.id.startswith(f"{person.id}/"):
+            raise BadInput(f"the activity {activity.id!r} does not belong to {person.id}")
+
+
+def _kept(person: Person, before: Person | None) -> Person:
+    """A new profile does not undo what the person told us themselves: STOP and PAUSE stay."""
+    if before is None:
+        return person
+    states = {(c.system, c.value): c.state for c in before.contacts}
+    contacts = tuple(
+        replace(c, state=states.get((c.system, c.value), c.state)) if c.state is ContactState.ACTIVE else c
+        for c in person.contacts
+    )
+    return replace(person, contacts=contacts, paused_until=person.paused_until or before.paused_until)
+
+
+@cache
+def available_timezones() -> frozenset[str]:
+    """Every time zone of this machine; listing them takes a while, so once is enough."""
+    return frozenset(read_timezones())

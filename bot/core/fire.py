@@ -3,13 +3,16 @@
 from dataclasses import replace
 from datetime import datetime
 
+from bot.core.concern import weigh
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
+from bot.core.observe import tell_patient
 from bot.core.orders import carry_out
 from data.model.chart import Changes, Chart
 from data.model.communication import Category
 from data.model.event import DueFired
 from data.model.plan import Activity, Due, DueKind
+from scheduler.courtesy import activity_of
 from scheduler.escalation import Tick, advance
 from scheduler.recurrence import next_occurrence
 
@@ -18,11 +21,17 @@ def fire(chart: Chart, event: DueFired, kit: Kit, team: Team, now: datetime) -> 
     """The changes that a due timer makes. Pure; a timer that is no longer wanted ends itself."""
     draft = Draft(chart, kit, team, event_id=event.id, now=now)
     due = next((d for d in chart.dues if d.id == event.due.id), None)
-    if due is None or due.due_at > now:
-        # Moved or gone since it was claimed: nothing to do, and the row says so.
-        draft.dues[event.due.id] = due or replace(event.due, done=True)
+    if due is None:
+        draft.dues[event.due.id] = replace(event.due, done=True)
     elif due.kind is DueKind.ESCALATION:
+        # Looks at its own deadlines, so a tick that comes early does no harm.
         _escalation(draft, due)
+    elif due.kind is DueKind.ASSESS:
+        draft.dues[due.id] = replace(due, done=True)
+        tell_patient(draft, weigh(draft))
+    elif due.due_at > now:
+        # The clock was set back after the row was written: a reminder keeps its time, and the row is written anew.
+        draft.dues[due.id] = due
     else:
         _nudge(draft, due)
     return draft.changes()
@@ -33,7 +42,7 @@ def _escalation(draft: Draft, due: Due) -> None:
     if escalation is None:
         draft.dues[due.id] = replace(due, done=True)
         return
-    carry_out(draft, advance(escalation, Tick(), draft.team.ladder(), draft.now))
+    carry_out(draft, advance(escalation, Tick(), draft.team.to_page(), draft.now))
 
 
 def _nudge(draft: Draft, due: Due) -> None:
@@ -42,7 +51,11 @@ def _nudge(draft: Draft, due: Due) -> None:
         draft.dues[due.id] = replace(due, done=True)
         return
     schedule(draft, activity, after=max(due.due_at, draft.now))
-    if draft.now > due.due_at + activity.expires_after:
+    # The occurrence is a time on the patient's wall: moving to another zone does not remind of the same dose again.
+    occurrence = f"{activity.id}@{due.due_at.astimezone(draft.subject.tz):%Y-%m-%dT%H:%M}"
+    if any(row.id == occurrence for row in draft.chart.communications):
+        draft.notes.append(f"{occurrence}: reminded before")
+    elif draft.now > due.due_at + activity.expires_after:
         draft.notes.append(f"{activity.id}: missed at {due.due_at.isoformat()}, too late to remind")
     elif _already_done(draft, activity, due.due_at):
         draft.notes.append(f"{activity.id}: already done, no reminder")
@@ -51,7 +64,7 @@ def _nudge(draft: Draft, due: Due) -> None:
             draft.subject,
             "nudge",
             Category.NUDGE,
-            communication_id=f"{activity.id}@{due.due_at.isoformat()}",
+            communication_id=occurrence,
             text=activity.text,
             expires_at=due.due_at + activity.expires_after,
             params={"activity": activity.id},
@@ -64,7 +77,14 @@ def _already_done(draft: Draft, activity: Activity, due_at: datetime) -> bool:
 
 
 def schedule(draft: Draft, activity: Activity, *, after: datetime) -> datetime | None:
-    """Set the activity's timer to its next occurrence after `after`; None when there is none."""
+    """Set the activity's timer to its next occurrence after `after`; None when there is none.
+
+    What is still queued of an activity that has ended is taken back.
+    """
+    if not activity.active:
+        draft.cancel_queued(
+            "activity ended", lambda row: row.category is Category.NUDGE and activity_of(row) == activity.id
+        )
     row_id = f"{activity.id}/due"
     at = next_occurrence(activity.recurrence, draft.subject.zone, after, activity.until) if activity.active else None
     draft.dues[row_id] = Due(

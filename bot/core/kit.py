@@ -34,6 +34,11 @@ class Team:
         steps = (p for p in self.people if p.active and p.step is not None and p.role is not Role.PATIENT)
         return tuple(sorted(steps, key=lambda p: (p.step or 0, p.id)))
 
+    def to_page(self) -> tuple[Person, ...]:
+        """The ladder, then active clinicians who are on no step: they are told when the ladder is exhausted."""
+        others = tuple(p for p in self.people if p.active and p.step is None and p.role is Role.CLINICIAN)
+        return self.ladder() + others
+
     def operations(self) -> tuple[Person, ...]:
         """Who hears what the machine cannot mend: operations, or whoever comes closest to it."""
         for role in (Role.OPERATIONS, Role.ADMINISTRATOR, Role.CARE_MANAGER, Role.CLINICIAN):
@@ -46,10 +51,6 @@ class Team:
         """Who looks after enrolment and contact, else whoever runs the clinic."""
         found = tuple(p for p in self.people if p.active and p.role is Role.CARE_MANAGER)
         return found or self.operations()
-
-    def patients(self) -> tuple[Person, ...]:
-        """Active patients, in order of enrolment."""
-        return tuple(p for p in self.people if p.active and p.role is Role.PATIENT)
 
     def person(self, person_id: str) -> Person | None:
         """Who has this id."""

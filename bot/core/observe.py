@@ -5,16 +5,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.concern import Concern, weigh
+from bot.core.contact import say_safely
 from bot.core.draft import Draft
+from bot.core.facts import clear_reminders
 from bot.core.kit import Kit, Team
 from data.model.chart import Changes, Chart
-from data.model.communication import Category, SendState
+from data.model.communication import Category
 from data.model.concern import Level
 from data.model.event import ReadingsArrived
 from data.model.observation import Observation
 from data.model.people import Purpose
 from data.vocabulary import vital_signs
-from scheduler.courtesy import activity_of
 
 # A device whose clock runs ahead by more than this is not believed about the time.
 AHEAD = timedelta(minutes=5)
@@ -33,7 +34,7 @@ def observe(chart: Chart, event: ReadingsArrived, kit: Kit, team: Team, now: dat
         else:
             draft.observations[observation.id] = replace(observation, received_at=now)
     if draft.observations:
-        _clear_reminders(draft)
+        clear_reminders(draft)
         tell_patient(draft, weigh(draft))
     return draft.changes()
 
@@ -47,6 +48,8 @@ def _problem(observation: Observation, now: datetime) -> str | None:
     low, high = sign.possible
     if not math.isfinite(observation.value) or not low <= observation.value <= high:
         return "impossible value"
+    if observation.effective_at.tzinfo is None:
+        return "time without a zone"
     return "device clock ahead" if observation.effective_at > now + AHEAD else None
 
 
@@ -55,20 +58,10 @@ def tell_patient(draft: Draft, concerns: tuple[Concern, ...]) -> None:
     worst = max((c.flag.level for c in concerns), key=lambda level: level.rank, default=Level.UNKNOWN)
     number = draft.kit.texts.emergency_number(draft.subject.zone)
     if worst is Level.CRITICAL:
-        draft.say(
-            draft.subject, "vital-critical", Category.SAFETY, priority=worst.priority, number=number, reason="vitals"
-        )
+        text = draft.kit.texts.say("vital-critical", draft.subject.language, number=number)
+        say_safely(draft, "vital-critical", text=text, priority=worst.priority)
     elif worst is Level.HIGH:
         expiry = draft.now + draft.kit.policies.courtesy.taken_expires_after
         draft.say(
             draft.subject, "vital-concern", Category.NOTICE, priority=worst.priority, expires_at=expiry, reason="vitals"
         )
-
-
-def _clear_reminders(draft: Draft) -> None:
-    """A reading that arrived makes a queued reminder for it pointless."""
-    arrived = {o.code for o in draft.observations.values()}
-    cleared = {a.id for a in draft.chart.activities if a.clears in arrived}
-    for row in draft.chart.communications:
-        if row.state is SendState.QUEUED and row.category is Category.NUDGE and activity_of(row) in cleared:
-            draft.cancel(row.id, "reading arrived")

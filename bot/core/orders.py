@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from bot.core.clocktime import at_clock
+from bot.core.contact import say_safely
 from bot.core.draft import Draft
 from data.model.communication import Category, SendState
-from data.model.concern import FlagState
+from data.model.concern import FlagState, Priority
 from data.model.escalation import Escalation, EscalationState
 from data.model.people import ChannelKind
 from data.model.plan import Due, DueKind
@@ -31,6 +32,11 @@ def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None
     """Put an escalation's new state and its orders into the draft. Confirmations go out on `channel`."""
     escalation = step.escalation
     draft.escalations[escalation.id] = escalation
+    if escalation.state in (EscalationState.ACKED, EscalationState.CLOSED):
+        # An acknowledgement takes back, in the same commit, every page that has not gone, forgotten ones too.
+        draft.cancel_queued(
+            "acknowledged", lambda row: row.category is Category.PAGE and row.escalation_id == escalation.id
+        )
     tick = Due(
         id=f"{escalation.id}/tick",
         subject=escalation.subject,
@@ -45,10 +51,18 @@ def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None
         _carry_out_one(draft, escalation, order, channel)
 
 
+def tell_owners(draft: Draft) -> None:
+    """Whoever has taken something of this patient hears that there is news."""
+    for escalation in draft.chart.escalations:
+        if escalation.state is EscalationState.ACKED and escalation.owner:
+            _to_staff(draft, escalation, escalation.owner, "wrote-again", Category.PAGE)
+
+
 def _mark_flag(draft: Draft, escalation: Escalation) -> None:
     """The flag says what the escalation says: whose it is, or how it ended."""
     flag = draft.flags.get(escalation.flag_id) or draft.chart.flag(escalation.flag_id)
-    if flag is None:
+    if flag is None or flag.escalation_id not in (None, escalation.id):
+        # A late word about an earlier episode changes nothing about the one that is open.
         return
     state = {
         EscalationState.ACKED: FlagState.ACKNOWLEDGED,
@@ -97,15 +111,24 @@ def _to_others(draft: Draft, escalation: Escalation, order: TellTaken | TellReop
 
 
 def _to_patient(draft: Draft, escalation: Escalation, order: TellPatientTaken | TellPatientNobody) -> None:
-    """Whose it is, as a notice that may wait for quiet hours to end; that nobody has answered, as a safety text."""
-    priority = escalation.policy.priority
+    """Whose it is, or that nobody has answered.
+
+    The first is a notice that may wait for quiet hours to end, unless the patient was told before that nobody
+    answers; the second is a safety text at P1 and a notice below, for nobody is woken for a routine matter.
+    """
+    priority, texts = escalation.policy.priority, draft.kit.texts
     if isinstance(order, TellPatientTaken):
-        expiry = draft.now + draft.kit.policies.courtesy.taken_expires_after
-        owner = draft.team.name(order.owner)
-        draft.say(draft.subject, "taken", Category.NOTICE, priority=priority, expires_at=expiry, owner=owner)
+        text = texts.say("taken", draft.subject.language, owner=draft.team.name(order.owner))
+        key, urgent = "taken", order.after_silence and priority is Priority.P1
     else:
-        number = draft.kit.texts.emergency_number(draft.subject.zone)
-        draft.say(draft.subject, "nobody", Category.SAFETY, priority=priority, number=number)
+        number = texts.emergency_number(draft.subject.zone)
+        text = texts.say("nobody", draft.subject.language, number=number)
+        key, urgent = "nobody", priority is Priority.P1
+    if urgent:
+        say_safely(draft, key, text=text, priority=priority, escalation_id=escalation.id)
+    else:
+        expiry = draft.now + draft.kit.policies.courtesy.taken_expires_after
+        draft.say(draft.subject, key, Category.NOTICE, priority=priority, expires_at=expiry, text=text)
 
 
 def _to_operations(draft: Draft, escalation: Escalation) -> None:
@@ -120,6 +143,13 @@ def _page(draft: Draft, escalation: Escalation, order: TellPage) -> None:
     person = draft.team.person(order.person_id)
     if person is None:
         return
+    draft.cancel_queued(
+        "newer page",
+        lambda row: (
+            row.category is Category.PAGE
+            and (row.escalation_id, row.recipient, row.channel) == (escalation.id, person.id, order.channel)
+        ),
+    )
     key = "page-again" if order.again else "page"
     draft.say(
         person,

@@ -1,7 +1,7 @@
 """What became of a message: receipts raise its rank, and what did not arrive goes another way."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.contact import tell_care_managers
 from bot.core.draft import Draft
@@ -26,7 +26,23 @@ _RESENDS = {
 # Said of a message whose sender died before it could say what became of it. Such a page is simply sent again;
 # after a provider's silence a page takes the next channel at once instead.
 SENDER_LOST = "sender lost"
+# Said by the sender when every provider of the kind is known to have failed this message.
+NO_PROVIDER_LEFT = "no provider left"
+# An unknown outcome is tried again a little later each time, not all at one instant.
+RESEND_WAIT = timedelta(seconds=10)
 _KINDS = frozenset(kind.value for kind in ChannelKind)
+
+
+# What the clinic reads of a failure: our own words, never a provider's, which may quote the message.
+_WHY = {
+    "stopped": "STOP was sent from there",
+    "dead": "the number is dead",
+    "no contact": "no address",
+    "no such address": "no address",
+    "expired": "it could not be sent in time",
+}
+# These go on to another channel when one fails; an answer stays where it was asked for, a reminder is not worth it.
+_MUST_ARRIVE = (Category.SAFETY, Category.PAGE, Category.OPERATIONS, Category.NOTICE)
 
 
 def receive(chart: Chart, event: ReceiptArrived, kit: Kit, team: Team, now: datetime) -> Changes:
@@ -35,8 +51,10 @@ def receive(chart: Chart, event: ReceiptArrived, kit: Kit, team: Team, now: date
     row = next((c for c in chart.communications if c.id == event.communication_id), None)
     if row is None:
         draft.notes.append(f"receipt {event.state} for a message no longer on the chart")
+    elif _of_another_try(row, event):
+        draft.notes.append(f"receipt {event.state} of an earlier try: nothing to learn")
     elif event.state is SendState.QUEUED:
-        draft.communications[row.id] = _once_more(row, event)
+        _refused(draft, row, event)
     elif event.state.rank > row.state.rank:
         _settle(draft, row, event)
     else:
@@ -44,9 +62,21 @@ def receive(chart: Chart, event: ReceiptArrived, kit: Kit, team: Team, now: date
     return draft.changes()
 
 
-def _once_more(row: Communication, event: ReceiptArrived) -> Communication:
+def _of_another_try(row: Communication, event: ReceiptArrived) -> bool:
+    """A bad receipt of a provider that has failed this message before says nothing about the try that is under way."""
+    return event.state.bad and bool(event.provider_id) and event.provider in row.tried
+
+
+def _refused(draft: Draft, row: Communication, event: ReceiptArrived) -> None:
+    """Known not to have gone: another channel at once where it must arrive, else the same again a little later.
+
+    A hold (no error) waits for its time and is no attempt.
+    """
+    if event.error and row.category in _MUST_ARRIVE and _channels_left(draft, row):
+        _settle(draft, row, replace(event, state=SendState.FAILED))
+        return
     attempts = row.attempts + (1 if event.error else 0)
-    return replace(row, not_before=event.retry_at, attempts=attempts, reason=row.reason)
+    draft.communications[row.id] = replace(row, not_before=event.retry_at, attempts=attempts)
 
 
 def _settle(draft: Draft, row: Communication, event: ReceiptArrived) -> None:
@@ -55,23 +85,55 @@ def _settle(draft: Draft, row: Communication, event: ReceiptArrived) -> None:
         state=event.state,
         provider=event.provider or row.provider,
         provider_id=event.provider_id or row.provider_id,
-        attempts=row.attempts + (1 if event.state in (SendState.ACCEPTED, SendState.UNKNOWN) else 0),
-        sent_at=row.sent_at or (draft.now if event.state is SendState.ACCEPTED else None),
+        attempts=row.attempts + (1 if row.state is SendState.QUEUED else 0),
+        sent_at=row.sent_at or (None if event.state.bad or event.state is SendState.DROPPED else draft.now),
     )
     draft.communications[row.id] = settled
     if event.error:
-        draft.notes.append(f"{row.id}: {event.state}: {event.error}")
-    page = _page_of(draft.chart, row)
-    may_resend = event.error == SENDER_LOST or not page
-    if event.state is SendState.UNKNOWN and may_resend and row.attempts < _RESENDS[row.category]:
-        draft.communications[row.id] = replace(settled, state=SendState.QUEUED)
-    elif page:
+        draft.notes.append(f"{row.id}: {event.state}")
+    if _again(draft, settled, row, event):
+        return
+    if _page_of(draft.chart, row):
         escalation = draft.chart.escalation(row.escalation_id or "")
         if escalation:
-            step = advance(escalation, PageReceipt(row.id, event.state), draft.team.ladder(), draft.now)
+            step = advance(escalation, PageReceipt(row.id, event.state), draft.team.to_page(), draft.now)
             carry_out(draft, step)
-    elif event.state.bad or (event.state is SendState.DROPPED and event.error == "stopped"):
+    elif event.state.bad or event.state is SendState.DROPPED:
         _another_way(draft, settled, event.error)
+
+
+def _again(draft: Draft, settled: Communication, row: Communication, event: ReceiptArrived) -> bool:
+    """Whether the same message goes once more on the same channel: after a lost sender, or by another provider."""
+    page = _page_of(draft.chart, row)
+    if event.state is SendState.UNKNOWN:
+        if (page and event.error != SENDER_LOST) or row.attempts >= _RESENDS[row.category]:
+            return False
+        wait = RESEND_WAIT * row.attempts
+        draft.communications[row.id] = replace(settled, state=SendState.QUEUED, not_before=draft.now + wait)
+        return True
+    failed_by = settled.provider
+    if not event.state.bad or row.category is Category.NUDGE or not failed_by:
+        return False
+    if row.category in _MUST_ARRIVE and _channels_left(draft, row):
+        return False
+    if failed_by in row.tried or event.error == NO_PROVIDER_LEFT:
+        return False
+    draft.communications[row.id] = replace(
+        settled, state=SendState.QUEUED, provider="", provider_id="", tried=(*row.tried, failed_by), not_before=None
+    )
+    return True
+
+
+def _channels_left(draft: Draft, row: Communication) -> list[ChannelKind]:
+    """Usable channels of the recipient on which this message, or an earlier copy or page of the walk, has not gone."""
+    person = draft.subject if row.recipient == draft.chart.subject else draft.team.person(row.recipient)
+    if person is None:
+        return []
+    tried = _tried(draft, row)
+    escalation = draft.chart.escalation(row.escalation_id) if row.escalation_id else None
+    if escalation and row.category is Category.PAGE:
+        tried |= {p.channel for p in escalation.pages if p.person_id == person.id and p.round == escalation.round}
+    return [c.system for c in usable(person) if c.system not in tried]
 
 
 def _page_of(chart: Chart, row: Communication) -> bool:
@@ -82,15 +144,21 @@ def _page_of(chart: Chart, row: Communication) -> bool:
 def _another_way(draft: Draft, row: Communication, why: str) -> None:
     """What must be known goes to the recipient's next address; a patient with none left must be phoned."""
     to_patient = row.recipient == draft.chart.subject and draft.subject.role is Role.PATIENT
-    recipient = draft.subject if to_patient else draft.team.person(row.recipient)
-    if row.category in (Category.SAFETY, Category.OPERATIONS) and recipient is not None:
-        left = [c for c in usable(recipient) if c.system not in _tried(draft, row)]
+    told = _WHY.get(why, "not delivered")
+    if row.category in _MUST_ARRIVE:
+        left = _channels_left(draft, row)
         if left:
-            _copy(draft, row, left[0].system)
-        elif to_patient:
-            tell_care_managers(draft, "unreachable", why=why or str(row.state))
-    elif row.category is Category.REPLY and to_patient:
-        tell_care_managers(draft, "not-delivered", why=why or str(row.state))
+            _copy(draft, row, left[0])
+        elif to_patient and row.category is Category.SAFETY and not _phoning(draft):
+            tell_care_managers(draft, "unreachable", why=told)
+    elif row.category is Category.REPLY and to_patient and why != "stopped":
+        tell_care_managers(draft, "not-delivered", why=told)
+
+
+def _phoning(draft: Draft) -> bool:
+    """Somebody was asked to phone this patient within the last hour: once is enough."""
+    since = draft.now - timedelta(hours=1)
+    return any(c.text_key == "unreachable" and c.created_at > since for c in draft.chart.communications)
 
 
 def _copy(draft: Draft, row: Communication, channel: ChannelKind) -> None:
@@ -106,6 +174,8 @@ def _copy(draft: Draft, row: Communication, channel: ChannelKind) -> None:
         attempts=0,
         not_before=None,
         sent_at=None,
+        address="",
+        tried=(),
         created_at=draft.now,
     )
 

@@ -2,19 +2,17 @@
 
 from datetime import datetime
 
-from nlu.carrier import carrier_word
-
-from bot.core.concern import weigh
-from bot.core.contact import carrier_word_said
-from bot.core.dialogue import answer
+from bot.core.concern import Concern, weigh
+from bot.core.contact import carrier_word_said, say_safely
+from bot.core.dialogue import answer, completed
 from bot.core.draft import Draft
 from bot.core.facts import note_alarms, note_facts
 from bot.core.kit import Kit, Team
+from bot.core.orders import tell_owners
 from data.model.chart import Changes, Chart
-from data.model.communication import Category
-from data.model.concern import Priority
 from data.model.conversation import Alarm, Parse, RawMessage
 from data.model.people import Purpose, Role
+from nlu.carrier import carrier_word
 from nlu.safety import screen
 
 
@@ -28,34 +26,33 @@ def respond(chart: Chart, message: RawMessage, parse: Parse, kit: Kit, team: Tea
     note_alarms(draft, message, alarms)
     word = carrier_word(message.text)
     known = draft.subject.role is not Role.STRANGER
-    if word and not alarms:
+    if word in ("stop", "start") and not alarms:
         carrier_word_said(draft, message, word)
         return draft.changes()
+    parse = completed(chart.dialogue, message, parse)
     if known and draft.subject.consents_to(Purpose.MONITORING):
         note_facts(draft, message, parse)
     concerns = weigh(draft) if known else ()
     if alarms:
-        _say_emergency(draft, message, alarms, known=known)
+        say_emergency(draft, message, alarms)
+        _owners_hear(draft, concerns)
     else:
         answer(draft, message, parse, concerns)
     return draft.changes()
 
 
-def respond_plainly(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:
-    """What is left when thinking failed: the screen, the ladder and the safety text, nothing clever."""
-    return respond(chart, message, Parse(text=message.text, language=""), kit, team, now)
-
-
-def _say_emergency(draft: Draft, message: RawMessage, alarms: tuple[Alarm, ...], *, known: bool) -> None:
+def say_emergency(draft: Draft, message: RawMessage, alarms: tuple[Alarm, ...]) -> None:
     """Safety text goes first and alone: nobody in danger should have to read on."""
+    known = draft.subject.role is not Role.STRANGER
     key = "emergency" if known else "emergency-stranger"
     if known and all(alarm.rule == "self-harm" for alarm in alarms):
         key = "emergency-self-harm"
-    draft.say(
-        draft.subject,
-        key,
-        Category.SAFETY,
-        channel=message.channel,
-        priority=Priority.P1,
-        number=draft.kit.texts.emergency_number(draft.subject.zone),
-    )
+    texts = draft.kit.texts
+    text = texts.say(key, draft.subject.language, number=texts.emergency_number(draft.subject.zone))
+    say_safely(draft, key, text=text, channel=message.channel, address=message.address)
+
+
+def _owners_hear(draft: Draft, concerns: tuple[Concern, ...]) -> None:
+    """A second cry about what somebody has taken already opens nothing new, so its owner is told."""
+    if not concerns:
+        tell_owners(draft)

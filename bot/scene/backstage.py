@@ -56,6 +56,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The clock was set to `at`: before it happened all of a lower `order`, and entries up to these `revisions`."""
+
+    at: datetime
+    order: int
+    revisions: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Happened:
     """Anything else that a line of the scene did, for the transcript. `text` is the line."""
 

@@ -56,7 +56,10 @@ def split_scenes(text: str) -> list[list[Raw]]:
 
 
 def without_comment(text: str, *, speech: bool = False) -> str:
-    """The line before its `#` comment. Quotes and regexes keep theirs; in `speech`, so do "#427" and "#{code}"."""
+    """The line before its `#` comment. Quotes and regexes keep theirs.
+
+    What is said (`speech`, the text after the colon) keeps "#427" and "#{code}", and a # that it begins with.
+    """
     if "#" not in text:
         return text
     covered = [] if speech else [m.span() for m in _QUOTED.finditer(text)]
@@ -64,7 +67,7 @@ def without_comment(text: str, *, speech: bool = False) -> str:
         at = mark.start()
         if any(a <= at < b for a, b in covered):
             continue
-        if speech and re.match(r"#(?=[\d{])", text[at:]) and not re.search(r"\s{2,}$", text[:at]):
+        if speech and (re.match(r"#[\d{]", text[at:]) or not text[:at].strip()):
             continue
         return text[:at].rstrip()
     return text

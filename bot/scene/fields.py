@@ -79,9 +79,10 @@ def _language(value: str) -> str:
     return code
 
 
-def _quiet(value: str) -> QuietHours | None:
+def _quiet(value: str) -> QuietHours:
+    """Quiet hours; "none" is an empty window, so that not even the clinic's default holds."""
     if value.casefold() in ("none", "no", "off", "never"):
-        return None
+        return QuietHours(start=time(0), end=time(0))
     hours = re.fullmatch(r"(\d{1,2}):(\d{2})\s*(?:-|–|to|until)\s*(\d{1,2}):(\d{2})", value)
     try:
         if hours:
@@ -190,23 +191,28 @@ def _address(value: str) -> str:
     return value
 
 
+def _number(value: str) -> str:
+    if value and value.casefold() not in ("none", *_STATES) and not re.search(r"\d", value):
+        raise BadInput(f"{value!r} is not a phone number; write for example +15550001")
+    return _address(value)
+
+
+_STATES = {"stopped": ContactState.STOPPED, "dead": ContactState.DEAD, "active": ContactState.ACTIVE}
 _READERS: dict[str, Callable[[str], object]] = {
     "name": _text, "zone": read_zone, "language": _language, "quiet": _quiet, "step": _step, "limits": _limits,
     "consent": lambda value: _read_consent(value, None), "born": _born, "age": _age, "spo2 scale": _scale,
-    "on oxygen": _flag, "status": _status, "sms": _address, "telegram": _address, "plan": read_plan,
+    "on oxygen": _flag, "status": _status, "sms": _number, "telegram": _address, "plan": read_plan,
 }  # fmt: skip
 _ALIASES = {
     "lang": "language", "time zone": "zone", "timezone": "zone", "quiet hours": "quiet", "limit": "limits",
     "birth date": "born", "born on": "born", "date of birth": "born", "oxygen scale": "spo2 scale",
     "scale": "spo2 scale", "oxygen": "on oxygen", "supplemental oxygen": "on oxygen", "care plan": "plan",
-    "plans": "plan", "consents": "consent", "phone": "sms", "number": "sms", "state": "status",
+    "plans": "plan", "consents": "consent", "phone": "sms", "number": "sms", "state": "status", "profile": "status",
     "ladder step": "step", "reminders": "plan",
 }  # fmt: skip
 
 
 # How a value changes a person
-
-_STATES = {"stopped": ContactState.STOPPED, "dead": ContactState.DEAD, "active": ContactState.ACTIVE}
 
 
 def _contact(kind: ChannelKind) -> Callable[[Person, object, datetime], Person]:

@@ -76,10 +76,11 @@ class HearsNothing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MayHear:
-    """Messages like this are permitted and need no line of their own."""
+    """Messages like this are permitted and need no line of their own; `until_next`: only until they write again."""
 
     person: str
     pattern: Pattern
+    until_next: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

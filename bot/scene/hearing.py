@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bot.scene.grammar import Hears, HearsNothing, MayHear, NeverHears, Step
+from bot.scene.hints import cut
 from bot.scene.pattern import Pattern, read_pattern
 from bot.scene.when import DURATION, read_duration
 from data.errors import BadInput
@@ -41,7 +42,7 @@ def _hears(name: str, channel: str | None, text: str) -> Hears:
         )
         if option is None:
             raise BadInput(
-                f'cannot read {rest!r}; after hears: "quoted text", /regex/ or @text_key, then within 10s, as word'
+                f'cannot read {cut(rest)!r}; after hears: "quoted text", /regex/ or @text_key, then within 10s, as word'
             )
         within = read_duration(option[1]) if option[1] else within
         word, rest = option[2] or word, rest[option.end() :].strip()
@@ -73,7 +74,7 @@ _HEARING: tuple[tuple[re.Pattern[str], Callable[[str, str | None, str], Step]], 
 def _whole_pattern(text: str) -> Pattern:
     pattern, rest = read_pattern(text)
     if rest:
-        raise BadInput(f'cannot read {rest!r}; allowed: "quoted text", /regex/ or @text_key')
+        raise BadInput(f'cannot read {cut(rest)!r}; allowed: "quoted text", /regex/ or @text_key')
     return pattern
 
 
@@ -83,7 +84,7 @@ def read_loosely(text: str) -> Pattern:
     if not rest:
         return pattern
     if pattern.parts:
-        raise BadInput(f'cannot read {rest!r}; allowed: "quoted text" or /regex/')
+        raise BadInput(f'cannot read {cut(rest)!r}; allowed: "quoted text" or /regex/')
     return read_pattern('"' + rest.replace("\\", "").replace('"', '\\"') + '"')[0]
 
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.scene.grammar import (
     Expectation,
@@ -52,9 +53,10 @@ class Judge:
     rules: frozenset[str]
     loose: bool = False
     permits: dict[str, list[Pattern]] = field(default_factory=dict)
+    _passing: dict[str, list[Pattern]] = field(default_factory=dict)
     _never: list[tuple[int, NeverHears]] = field(default_factory=list)
     _shut: list[tuple[int, FlagIs]] = field(default_factory=list)
-    _claimed: dict[FlagChange, set[tuple[str, int]]] = field(default_factory=dict)
+    _claimed: dict[FlagChange, dict[tuple[str, int], int]] = field(default_factory=dict)
 
     def check(self, step: Expectation, number: int, words: dict[str, str]) -> None:
         """Raise `Unmet` when the expectation of line `number` does not come true. May move time and keep a word."""
@@ -64,7 +66,8 @@ class Judge:
             case HearsNothing():
                 self._hears_nothing(step)
             case MayHear():
-                self.permits.setdefault(step.person, []).append(step.pattern.bind(words))
+                permits = self._passing if step.until_next else self.permits
+                permits.setdefault(step.person, []).append(step.pattern.bind(words))
             case NeverHears():
                 bound = NeverHears(person=step.person, pattern=step.pattern.bind(words))
                 self._never.append((number, bound))
@@ -98,7 +101,14 @@ class Judge:
         return [h for h in heard if h.claimed_by is None and not h.soft and not self._permitted(h)]
 
     def _permitted(self, heard: Heard) -> bool:
-        return any(pattern.matches(heard) for pattern in self.permits.get(heard.person, ()))
+        patterns = (*self.permits.get(heard.person, ()), *self._passing.get(heard.person, ()))
+        return any(pattern.matches(heard) for pattern in patterns)
+
+    def turn(self, person: str) -> None:
+        """The person writes: what was permitted only until then is so no more, but what came stays permitted."""
+        for pattern in self._passing.pop(person, ()):
+            for heard in self.stage.of.get(person, []):
+                heard.soft = heard.soft or (heard.claimed_by is None and pattern.matches(heard))
 
     def _hears(self, step: Hears, number: int, words: dict[str, str]) -> None:
         pattern = step.pattern.bind(words)
@@ -183,8 +193,8 @@ class Judge:
     def _flag(self, step: FlagIs, number: int, words: dict[str, str]) -> None:
         if self.rules and step.rule not in self.rules:
             near = difflib.get_close_matches(step.rule, sorted(self.rules), n=1)
-            hint = f"; nearest: {near[0]}" if near else ""
-            raise BadFile(f"{step.rule!r} is not a rule{hint}; rules: {', '.join(sorted(self.rules))}")
+            hint = f"nearest: {near[0]}" if near else f"rules: {', '.join(sorted(self.rules))}"
+            raise BadFile(f"{step.rule!r} is not a rule; {hint}")
         if step.change is FlagChange.DOES_NOT_OPEN:
             if step.within is not None:
                 self.stage.advance_to(self.stage.now + step.within)
@@ -201,10 +211,10 @@ class Judge:
         if not self._soon(step.within, so):
             by = f" {step.by}" if step.by else ""
             what = f" with outcome {outcome}" if outcome else ""
-            wanted = f"no flag {step.rule} for {step.person} {step.change}{by}{what}"
+            wanted = f"no flag {step.rule} for {step.person} {step.change}{by}{what}{self._instead(step)}"
             raise Unmet(wanted, facts=self._state(step.person))
         flag = min(found, key=lambda f: (f.opened_at, f.id))
-        self._claimed.setdefault(step.change, set()).add((flag.id, flag.episode))
+        self._claimed.setdefault(step.change, {})[flag.id, flag.episode] = number
         if step.change is FlagChange.CLOSES:
             self._expect_confirmation(flag)
 
@@ -219,8 +229,19 @@ class Judge:
             return closed and (outcome is None or outcome.all_in(flag.outcome or ""))
         return outcome is None or outcome.all_in(flag.reason)
 
+    def _instead(self, step: FlagIs) -> str:
+        """Which flags did so after all: with what outcome, and for which line."""
+        if step.change is not FlagChange.CLOSES:
+            return ""
+        said = ""
+        for flag in (f for f in self._flags(step) if f.state is FlagState.CLOSED):
+            line = self._claimed.get(step.change, {}).get((flag.id, flag.episode))
+            said += f'; it closed with outcome "{flag.outcome or ""}"'
+            said += f", which line {line} has claimed already" if line is not None else ""
+        return said
+
     def _does_not_open(self, step: FlagIs) -> None:
-        expected = self._claimed.get(FlagChange.OPENS, set())
+        expected = self._claimed.get(FlagChange.OPENS, {})
         for flag in self._flags(step):
             if (flag.id, flag.episode) not in expected:
                 raise Unmet(f"a flag {step.rule} for {step.person} opens", facts=self._state(step.person))
@@ -262,7 +283,7 @@ def due_at(when: When, now: datetime, scene: Scene) -> datetime:
     """The instant that a time in a scene means. Raises `Unmet` when it is past."""
     found = instant_of(when, now, scene.zone)
     if found is None:
-        raise Unmet(f"that time is past: it is {now.isoformat()} already")
+        raise Unmet(f"that time is past: it is {now.astimezone(ZoneInfo(scene.zone)).isoformat()} already")
     return found
 
 

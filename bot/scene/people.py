@@ -4,6 +4,7 @@ import difflib
 import re
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain, count
 
 from bot.scene.fields import KEYS, change_person, read_field
 from bot.scene.grammar import Role as Part
@@ -49,6 +50,7 @@ def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetim
         if isinstance(read, Plan):
             plan = Plan(tuple(plan.activities + read.activities))
         person = change_person(person, field, read, start_at)
+    _check_number(person, cast)
     person_id, code = _identity(person, chosen_id, cast)
     person = replace(person, id=person_id, code=code)
     return Part(person=person, number=number, activities=plan_of(person, plan))
@@ -103,16 +105,33 @@ def _identity(person: Person, chosen: str | None, cast: dict[str, Part]) -> tupl
     others = [role.person for role in cast.values()]
     if chosen is not None and any(chosen == other.code for other in others):
         raise BadInput(f"the id {chosen!r} is given twice")
-    if person.role is Role.PATIENT:
-        patients = sum(other.role is Role.PATIENT for other in others)
-        code = chosen or f"P-{patients + 1}"
+    if person.role in (Role.PATIENT, Role.PROXY):
+        # Their code may stand in a clinician's SMS, so it says nothing of the name.
+        like = sum(other.role is person.role for other in others)
+        code = chosen or f"{'P' if person.role is Role.PATIENT else 'X'}-{like + 1}"
         person_id = (chosen or person.id).replace("/", "-")
     else:
         code = chosen or person.id
         person_id = person.id
     taken = {other.id for other in others}
-    unique = next(i for i in (person_id, *(f"{person_id}-{n}" for n in range(2, 1000))) if i not in taken)
+    unique = next(i for i in chain((person_id,), (f"{person_id}-{n}" for n in count(2))) if i not in taken)
     return unique, code
+
+
+def _check_number(person: Person, cast: dict[str, Part]) -> None:
+    """Nobody could tell who writes from a number, or hears on it, that two people have."""
+    for mine in person.contacts:
+        for other in cast.values():
+            for theirs in other.person.contacts:
+                if mine.system is theirs.system and _bare(mine.value) == _bare(theirs.value):
+                    raise BadInput(
+                        f"{person.name} and {other.person.name} have the same {mine.system} address {mine.value!r}; "
+                        "give each their own"
+                    )
+
+
+def _bare(address: str) -> str:
+    return re.sub(r"[\s().-]+", "", address).casefold()
 
 
 def _consents(given: bool, at: datetime) -> tuple[Consent, ...]:

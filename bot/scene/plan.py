@@ -47,7 +47,8 @@ def _activity(part: str) -> Activity:
     words = f"{found['before']} {found['after']}" if found else part
     timing, *options = _OPTION.split(" " + words.strip())
     if found:
-        text, recurrence = found["text"], read_recurrence(timing.strip())
+        text = found["text"]
+        recurrence = _timing(timing.strip(), text)
     else:
         text, recurrence = _bare_activity(timing.split())
     activity = Activity(id="", text=text, recurrence=recurrence)
@@ -60,6 +61,18 @@ def _activity(part: str) -> Activity:
             case _:
                 activity = replace(activity, expires_after=parse_duration(value))
     return activity
+
+
+def _timing(timing: str, text: str) -> Recurrence:
+    """The times beside a quoted text. Raises `BadInput`, with the right form when the quotes took in the times too."""
+    if not timing:
+        try:
+            only, _ = _bare_activity(text.split())
+        except BadInput:
+            only = text
+        rest = text.replace(only, "", 1).strip() or "daily 08:00"
+        raise BadInput(f'the times of "{text}" are missing or inside its quotes; write: "{only}" {rest}')
+    return read_recurrence(timing)
 
 
 def _bare_activity(words: list[str]) -> tuple[str, Recurrence]:

@@ -91,8 +91,10 @@ def _made(key: str, value: str, number: int, knows: Callable[[str], bool], notes
         if value.startswith("utter_") and knows(text_key):
             made = Hears(person=USER, pattern=read_pattern(f"@{text_key}")[0])
         else:
-            notes.append(f"line {number}: the action {value!r} is not ours; whatever is heard there is allowed")
-            made = MayHear(person=USER, pattern=Pattern())
+            notes.append(
+                f"line {number}: the action {value!r} is not ours; what is heard until the next user: is allowed"
+            )
+            made = MayHear(person=USER, pattern=Pattern(), until_next=True)
     yield Line(number=number, text=f"{key}: {value}", step=made)
 
 

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
+from zoneinfo import ZoneInfo
 
 from bot.core.kit import Kit
 from bot.scene.backstage import Housekeeping
@@ -23,6 +25,7 @@ from data.errors import BadFile
 from data.ports import Parser
 
 MANY = 20
+_FORMS = ("*.scene", "*stories*.yml", "*stories*.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,9 @@ def replay(
     errors: TextIO | None = None,
     company: Company | None = None,
 ) -> int:
-    """Play the scenes of files, of directories (every `*.scene` below) and of "-" (standard input).
+    """Play the scenes of files, of directories and of "-" (standard input).
+
+    Of a directory, every `*.scene` and Rasa `*stories*.yml` below it is played.
 
     `golden` is "check", "write" or "off". The exit code: 0 all pass, 1 one fails, 2 one cannot be read or played.
     """
@@ -113,8 +118,12 @@ def _play(scene: Scene, company: Company, transcript: bool) -> Result:
         result = run(scene, company.kit, company.parser, company.keeping, transcript=transcript)
     if not errors or not result.passed:
         return result
-    failure = Failure(scene.number, "(the whole scene)", f"the house logged an error: {errors[0]}", scene.start_at)
+    failure = Failure(scene.number, "(the whole scene)", f"the house logged an error: {errors[0]}", _began_at(scene))
     return replace(result, failure=failure)
+
+
+def _began_at(scene: Scene) -> datetime:
+    return scene.start_at.astimezone(ZoneInfo(scene.zone))
 
 
 class _Ear(logging.Handler):
@@ -145,9 +154,9 @@ def _overhearing() -> Iterator[list[str]]:
 def _files(paths: Iterable[Path | str], problems: list[str]) -> Iterator[Path | str]:
     for path in paths:
         if str(path) != "-" and Path(path).is_dir():
-            found = sorted(Path(path).glob("**/*.scene"))
+            found = sorted({one for form in _FORMS for one in Path(path).glob(f"**/{form}")})
             if not found:
-                problems.append(f"{path}: the directory holds no *.scene file")
+                problems.append(f"{path}: the directory holds no *.scene file and no Rasa *stories*.yml")
             yield from found
         else:
             yield path
@@ -181,7 +190,7 @@ def _compare(results: list[Result], beside: Path, golden: str) -> list[Result]:
         number=last.scene.number,
         line="(the golden transcript)",
         what=f"the transcript differs from {beside}; if that is right, run again with --update",
-        at=last.scene.start_at,
+        at=_began_at(last.scene),
         facts=tuple(diff),
     )
     return [*results[:-1], replace(last, failure=failure)]

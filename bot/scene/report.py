@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
-from zoneinfo import ZoneInfo
 
 from bot.scene.run import Failure, Result, Shown
 
@@ -20,10 +19,9 @@ def say(result: Result) -> str:
         return f"passed  {scene.file}: {scene.title}{notes}"
     failure = result.failure
     head = f"FAILED  {scene.file}:{failure.number}: {scene.title}"
-    local = failure.at.astimezone(ZoneInfo(scene.zone))
-    lines = [head, f"        {failure.line}", f"        {local:%a %H:%M:%S}: {failure.what}"]
+    lines = [head, f"        {failure.line}", f"        {failure.at:%a %H:%M:%S}: {failure.what}"]
     lines += [f"          {fact}" for fact in failure.facts]
-    lines += _inbox(failure, scene.zone)
+    lines += _inbox(failure)
     lines += [f"        note: {note}" for note in scene.notes]
     return "\n".join(lines)
 
@@ -67,19 +65,18 @@ def junit(results: Sequence[Result], problems: Sequence[str] = ()) -> str:
     return "\n".join([*lines, "</testsuite>"]) + "\n"
 
 
-def _inbox(failure: Failure, zone: str) -> list[str]:
+def _inbox(failure: Failure) -> list[str]:
     lines = []
     for person in dict.fromkeys(shown.person for shown in failure.inbox):
         lines.append(f"        what {person} heard:")
-        lines += [_message(shown, zone) for shown in failure.inbox if shown.person == person]
+        lines += [_message(shown) for shown in failure.inbox if shown.person == person]
     return lines
 
 
-def _message(shown: Shown, zone: str) -> str:
+def _message(shown: Shown) -> str:
     pointer = ">>" if shown.mark == "unexpected" else "  "
-    local = shown.at.astimezone(ZoneInfo(zone))
     text = " / ".join(shown.text.splitlines())
-    return f"      {pointer} {local:%a %H:%M:%S} {shown.channel}: {text}   [{shown.mark}]"
+    return f"      {pointer} {shown.at:%a %H:%M:%S} {shown.channel}: {text}   [{shown.mark}]"
 
 
 def _row(result: Result) -> dict[str, object]:

@@ -3,11 +3,13 @@
 import traceback
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from bot.core.kit import Kit
 from bot.scene.backstage import Housekeeping, SceneStuck, SwitchedParser
-from bot.scene.grammar import EVENTS, Event, Line, Scene, WithRule
+from bot.scene.grammar import EVENTS, Event, Line, Says, Scene, WithRule
 from bot.scene.judge import Judge, Unmet, due_at
+from bot.scene.keys import check_keys
 from bot.scene.pattern import Heard
 from bot.scene.rules import rule_names
 from bot.scene.stage import Stage
@@ -19,7 +21,7 @@ from risk.what_if import change
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One message of an inbox in a report: `mark` says why it is shown as it is."""
+    """One message of an inbox in a report: `mark` says why it is shown as it is, `at` is in the scene's zone."""
 
     person: str
     at: datetime
@@ -30,7 +32,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The first expectation that did not come true."""
+    """The first expectation that did not come true; `at` is in the scene's zone."""
 
     number: int
     line: str
@@ -96,7 +98,8 @@ class _Performance:
     reloaded_at: tuple[datetime, int] | None = None
 
     def __post_init__(self) -> None:
-        """Build the stage."""
+        """Build the stage. Raises `BadFile` for a script that names texts there are none of."""
+        check_keys(self.scene, self.kit.texts)
         self.stage = Stage(self.scene, self.kit, SwitchedParser(self.parser), self.keeping)
         self.judge = Judge(self.stage, rule_names(self.kit))
 
@@ -129,6 +132,8 @@ class _Performance:
         if step is None:
             return
         if isinstance(step, EVENTS):
+            if isinstance(step, Says):
+                self.judge.turn(step.person)
             self.tape.append((self.stage.now, step, line.number, dict(self.words)))
             self.stage.do(step, line.number, self.words, line.text)
         elif isinstance(step, WithRule):
@@ -166,14 +171,20 @@ class _Performance:
                 raise Unmet(what, unmet.people, unmet.marked, [*unmet.facts, *_inboxes(stage, unmet)]) from None
 
     def _failure(self, line: Line, unmet: Unmet) -> Failure:
-        people = unmet.people
+        people, zone = unmet.people, ZoneInfo(self.scene.zone)
         line = next((one for one in self.scene.lines if one.number == unmet.number), line)
         shown = tuple(
-            Shown(h.person, h.at, str(h.communication.channel), h.communication.text, self._mark(h, unmet))
+            Shown(
+                h.person,
+                h.at.astimezone(zone),
+                str(h.communication.channel),
+                h.communication.text,
+                self._mark(h, unmet),
+            )
             for h in self.stage.inbox
             if h.person in people
         )
-        return Failure(line.number, line.text, str(unmet), self.stage.now, shown, unmet.facts)
+        return Failure(line.number, line.text, str(unmet), self.stage.now.astimezone(zone), shown, unmet.facts)
 
     def _mark(self, heard: Heard, unmet: Unmet) -> str:
         if any(heard is one for one in unmet.marked):

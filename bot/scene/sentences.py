@@ -5,6 +5,7 @@ import re
 from bot.scene.expand import without_comment
 from bot.scene.faults import read_provider
 from bot.scene.fields import is_field, read_field
+from bot.scene.forms import FORMS
 from bot.scene.grammar import (
     ClockJumps,
     FieldIs,
@@ -18,7 +19,7 @@ from bot.scene.grammar import (
     Step,
 )
 from bot.scene.hearing import read_channel, read_hearing, read_loosely, take_within
-from bot.scene.hints import nearest
+from bot.scene.hints import cut, nearest
 from bot.scene.pattern import unquoted
 from bot.scene.readings import is_signal, read_readings
 from bot.scene.when import DURATION, read_duration, read_when
@@ -39,37 +40,8 @@ _CHANGES = (
 _JUMP = re.compile(
     rf"(?:the )?clock jumps (?:by )?(back(?:wards?)? |forwards? )?(?:by )?([+-]?) ?({DURATION})(?: (back|forwards?))?"
 )
-KNOWN = (
-    "NAME: text",
-    'NAME presses "label"',
-    "NAME's SIGNAL: 97 96 _ every 5m from watch arriving 2h late sent twice",
-    'NAME hears: "text" /regex/ @text_key within 10s as word',
-    'NAME hears on sms: "text"',
-    "NAME hears nothing for 4m",
-    'NAME may hear: "text"',
-    'NAME never hears: "text"',
-    'risk of NAME is CRITICAL because "text"',
-    "flag RULE for NAME opens",
-    "flag RULE for NAME does not open",
-    'flag RULE for NAME closes with outcome "text"',
-    "flag RULE for NAME is acknowledged by NAME",
-    "NAME's FIELD is VALUE",
-    "provider A goes down",
-    "provider A comes back",
-    "provider A loses receipts",
-    "provider A delivers late 2m",
-    "provider A reports undelivered",
-    "provider A repeats the last message",
-    "server restarts",
-    "NLU is down",
-    "NLU comes back",
-    "clock jumps 1h",
-    "nothing else happens until 06:00",
-    "for each:",
-    "with rule TEXT: expectation",
-)
 # Without their optional ends, so that a short sentence is near to a short one.
-_SHORT = tuple(re.split(r" (?:/regex/|within|every|because|for 4m|with outcome|until|97)", one)[0] for one in KNOWN)
+_SHORT = {re.split(r" (?:/regex/|within|every|because|for 4m|with outcome|until|97)", one)[0]: one for one in FORMS}
 
 
 class Sentences:
@@ -89,8 +61,11 @@ class Sentences:
         if named:
             name, rest = self._by_fold[" ".join(named[0].casefold().split())], written[named.end() :]
             if says := re.match(r"\s*(?:(?:says|writes)\s*)?(?:on\s+(\w+)\s*)?:", rest):
-                speech = without_comment(written, speech=True)
-                said = speech[named.end() + says.end() :].strip()
+                begin = named.end() + says.end()
+                speech = written[:begin] + without_comment(written[begin:], speech=True)
+                said = speech[begin:].strip()
+                if not said:
+                    raise BadInput(f'{name} says nothing here; write what after the colon ("" for an empty message)')
                 return speech, Says(person=name, text=unquoted(said), channel=read_channel(says[1]))
         written = without_comment(written).strip()
         step = self._of_person(name, written[named.end() :]) if named else self._of_the_house(written)
@@ -218,8 +193,11 @@ class Sentences:
         )
         if stranger and not self._name.match(text):
             return self._nobody(stranger[1])
-        hint = nearest(masked, _SHORT)
-        return BadInput(f"cannot read {text!r}{hint}; allowed: {'; '.join(KNOWN)}")
+        hint = nearest(masked[:60], _SHORT)
+        form = _SHORT.get(hint.removeprefix("; nearest: "))
+        if form:
+            hint = f"; nearest: {form}" + (f" (such as: {FORMS[form]})" if FORMS[form] != form else "")
+        return BadInput(f"cannot read {cut(text)!r}{hint}; all forms: phms replay --help")
 
 
 def _field(name: str, what: str, value: str) -> FieldIs:

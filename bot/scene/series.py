@@ -8,7 +8,7 @@ LONGEST = 20_000
 _NUMBER = r"[+-]?\d{1,9}(?:\.\d{1,9})?"
 _UNSIGNED = r"\d{1,9}(?:\.\d{1,9})?"
 _GAP = re.compile(r"_(?:x(\d{1,6}))?")
-_VALUE = re.compile(rf"({_NUMBER})(?:([+-])({_UNSIGNED}))?(?:x(\d{{1,6}}))?")
+_VALUE = re.compile(rf"({_NUMBER})(?:([+-])(-?{_UNSIGNED}))?(?:x(\d{{1,6}}))?")
 _PAIR = re.compile(rf"({_UNSIGNED})/({_UNSIGNED})(?:([+-])({_UNSIGNED})/({_UNSIGNED}))?(?:x(\d{{1,6}}))?")
 _SPLIT = re.compile(r"[\s,;]+")
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.core.kit import Kit
-from bot.scene.backstage import Happened, Housekeeping, Said, SceneStuck, SwitchedParser
+from bot.scene.backstage import ClockSet, Happened, Housekeeping, Said, SceneStuck, SwitchedParser
 from bot.scene.fields import change_person
 from bot.scene.grammar import (
     ClockJumps,
@@ -62,6 +63,7 @@ class Stage:
     inbox: list[Heard] = field(default_factory=list)
     of: dict[str, list[Heard]] = field(default_factory=dict)
     told: list[Said | Happened] = field(default_factory=list)
+    jumps: list[ClockSet] = field(default_factory=list)
     _ahead: list[tuple[datetime, int, str, tuple[Observation, ...], str]] = field(default_factory=list)
     _count: int = 0
     _last: dict[ChannelKind, _Inbound] = field(default_factory=dict)
@@ -132,7 +134,7 @@ class Stage:
                 break
             rounds = rounds + 1 if ahead <= self.now else 0
             if rounds > MOST_ROUNDS:
-                raise SceneStuck(f"the house wants to work again and again at {self.now.isoformat()}")
+                raise SceneStuck(f"the house wants to work again and again at {self._local()}")
             self.clock.move_to(ahead)
         if until > self.now:
             self.clock.move_to(until)
@@ -146,7 +148,7 @@ class Stage:
             self.house.settle()
             if not (self._carry() or busy):
                 return
-        raise SceneStuck(f"the house does not come to rest at {self.now.isoformat()}")
+        raise SceneStuck(f"the house does not come to rest at {self._local()}")
 
     def _next_at(self) -> datetime | None:
         instants = [provider.next_at() for provider in self.providers.values()]
@@ -303,9 +305,14 @@ class Stage:
     def _jump(self, by: timedelta) -> None:
         """The wall clock is set; the world outside goes on, so what lies ahead moves along."""
         self.clock.jump(by)
+        revisions = {name: self.chart(name).revision for name in self.scene.cast}
+        self.jumps.append(ClockSet(self.now, self._next_order(), revisions))
         for provider in self.providers.values():
             provider.shift(by)
         self._ahead = [(at + by, *rest) for at, *rest in self._ahead]  # type: ignore[misc]
+
+    def _local(self) -> str:
+        return self.now.astimezone(ZoneInfo(self.scene.zone)).isoformat()
 
     def _next_order(self) -> int:
         return len(self.told) + len(self.inbox)

@@ -21,7 +21,7 @@ CARRIER_WORDS = frozenset("stop stopall unsubscribe cancel end quit revoke optou
 _ASKS = re.compile(r"\b(?:reply|write|send|text)\s+(?:with\s+)?(?:\{code\}\s+)?[\"“]?([A-Za-z]+)", re.IGNORECASE)
 # What a message to staff may be filled with: codes, levels, times and colleagues, never a patient's words.
 _STAFF_FIELDS = frozenset("level patient code owner until since closed holder items why channel".split()).union(
-    "text when first command help name form".split()
+    "text when first command help name form number".split()
 )
 
 
@@ -92,12 +92,16 @@ def check(texts: Texts) -> list[str]:
                 continue
             if _fields(sentence) != _fields(english[key]):
                 problems.append(f"{where}: must use the fields {sorted(_fields(english[key]))}")
-            asked = {word.lower() for word in _ASKS.findall(sentence)}
-            for word in sorted(asked & CARRIER_WORDS):
+            for word in carrier_words_asked(sentence):
                 problems.append(f"{where}: asks for {word!r}, which carriers take before we see it")
             if key in texts.staff_keys and not _fields(sentence) <= _STAFF_FIELDS:
                 problems.append(f"{where}: staff texts may only carry {sorted(_STAFF_FIELDS)}")
     return problems
+
+
+def carrier_words_asked(sentence: str) -> list[str]:
+    """Words that a sentence asks the reader to send, though carriers would take them."""
+    return sorted({word.lower() for word in _ASKS.findall(sentence)} & CARRIER_WORDS)
 
 
 def _fields(sentence: str) -> set[str]:

@@ -1,11 +1,11 @@
 """Everything known about one person (Chart), what an event adds to it (Changes), and the journal's Entry."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
-from data.model.communication import Communication
+from data.model.communication import Communication, SendState
 from data.model.concern import Flag, FlagState, RiskAssessment
 from data.model.conversation import Dialogue
 from data.model.escalation import Escalation, EscalationState
@@ -15,6 +15,7 @@ from data.model.plan import Activity, Due
 
 # How long settled rows stay in the chart itself; the journal keeps them for ever.
 KEEP = timedelta(hours=24)
+_KEEP_SYMPTOMS = timedelta(days=30)
 # How much measured history a chart carries: the longest look-back of any rule (weight over a week), and a day.
 WINDOW = timedelta(days=8)
 
@@ -43,7 +44,8 @@ class Chart:
     Observations are those of the last 8 days (`WINDOW`), oldest first.
 
     Of communications, flags, escalations and dues, the chart holds what is open and what settled in the last
-    24 hours; `record.journal` has the rest.
+    24 hours; `record.journal` has the rest. A message that was handed over counts as settled: some channels
+    never tell what became of it, and it would stay for ever.
     """
 
     subject: str
@@ -72,6 +74,23 @@ class Chart:
         """The flag of that id, if the chart still holds it."""
         return next((f for f in self.flags if f.id == flag_id), None)
 
+    def with_observations(self, observations: tuple[Observation, ...]) -> "Chart":
+        """The same chart with these observations instead."""
+        return Chart(
+            subject=self.subject,
+            revision=self.revision,
+            person=self.person,
+            observations=observations,
+            symptoms=self.symptoms,
+            activities=self.activities,
+            assessment=self.assessment,
+            flags=self.flags,
+            escalations=self.escalations,
+            communications=self.communications,
+            dues=self.dues,
+            dialogue=self.dialogue,
+        )
+
     def apply(self, changes: Changes, at: datetime) -> "Chart":
         """The chart after `changes` committed at `at`: pure, and the one way any store moves a chart on."""
         settled = at - KEEP
@@ -80,25 +99,13 @@ class Chart:
             revision=self.revision + 1,
             person=changes.person or self.person,
             observations=merge_observations(self.observations, changes.observations, at),
-            symptoms=_merge(self.symptoms, changes.symptoms, lambda s: s.reported_at > at - timedelta(days=30)),
-            activities=_merge(self.activities, changes.activities, lambda a: True),
+            symptoms=_symptoms(_lay(self.symptoms, changes.symptoms), at),
+            activities=_lay(self.activities, changes.activities),
             assessment=changes.assessment or self.assessment,
-            flags=_merge(
-                self.flags,
-                changes.flags,
-                lambda f: f.state is not FlagState.CLOSED or (f.closed_at or at) > settled,
-            ),
-            escalations=_merge(
-                self.escalations,
-                changes.escalations,
-                lambda e: e.state is not EscalationState.CLOSED or (e.closed_at or at) > settled,
-            ),
-            communications=_merge(
-                self.communications,
-                changes.communications,
-                lambda c: not c.state.final or c.created_at > settled,
-            ),
-            dues=_merge(self.dues, changes.dues, lambda d: not d.done),
+            flags=_flags(_lay(self.flags, changes.flags), settled, at),
+            escalations=_escalations(_lay(self.escalations, changes.escalations), settled, at),
+            communications=_communications(_lay(self.communications, changes.communications), settled),
+            dues=_dues(_lay(self.dues, changes.dues)),
             dialogue=changes.dialogue or self.dialogue,
         )
 
@@ -124,21 +131,56 @@ class _Row(Protocol):
 _R = TypeVar("_R", bound=_Row)
 
 
-def _merge(old: tuple[_R, ...], new: tuple[_R, ...], keep: Callable[[_R], bool]) -> tuple[_R, ...]:
-    """`old` with the rows of `new` put in by id, in order of first appearance, less what need not be kept."""
+def _lay(old: tuple[_R, ...], new: tuple[_R, ...]) -> tuple[_R, ...]:
+    """`old` with the rows of `new` put in by id, in order of first appearance."""
     if not new:
-        return tuple(row for row in old if keep(row))
+        return old
     rows = {row.id: row for row in old}
-    rows.update((row.id, row) for row in new)
-    return tuple(row for row in rows.values() if keep(row))
+    rows.update([(row.id, row) for row in new])
+    return tuple(rows.values())
+
+
+# What need not be kept leaves. Every commit of every chart comes through here, hence a plain loop for each kind.
+
+
+def _symptoms(rows: tuple[SymptomReport, ...], at: datetime) -> tuple[SymptomReport, ...]:
+    oldest = at - _KEEP_SYMPTOMS
+    return tuple([row for row in rows if row.reported_at > oldest]) if rows else rows
+
+
+def _flags(rows: tuple[Flag, ...], settled: datetime, at: datetime) -> tuple[Flag, ...]:
+    closed = FlagState.CLOSED
+    return tuple([row for row in rows if row.state is not closed or (row.closed_at or at) > settled]) if rows else rows
+
+
+def _escalations(rows: tuple[Escalation, ...], settled: datetime, at: datetime) -> tuple[Escalation, ...]:
+    closed = EscalationState.CLOSED
+    return tuple([row for row in rows if row.state is not closed or (row.closed_at or at) > settled]) if rows else rows
+
+
+def _communications(rows: tuple[Communication, ...], settled: datetime) -> tuple[Communication, ...]:
+    queued = SendState.QUEUED
+    return tuple([row for row in rows if row.created_at > settled or row.state is queued]) if rows else rows
+
+
+def _dues(rows: tuple[Due, ...]) -> tuple[Due, ...]:
+    return tuple([row for row in rows if not row.done]) if rows else rows
 
 
 def merge_observations(
     old: tuple[Observation, ...], new: tuple[Observation, ...], at: datetime
 ) -> tuple[Observation, ...]:
-    """The window of observations after `new` came: one row per id (the later value stands), oldest first."""
+    """The window of observations after `new` came: one row per id (the later value stands), oldest first.
+
+    The new is laid over the old before the window is cut, so that a correction that moves a value out of the
+    window takes the old value with it.
+    """
     if not new:
         return old
-    rows = {row.id: row for row in old if row.effective_at > at - WINDOW}
-    rows.update((row.id, row) for row in new if row.effective_at > at - WINDOW)
-    return tuple(sorted(rows.values(), key=lambda row: (row.effective_at, row.id)))
+    oldest = at - WINDOW
+    rows = {row.id: row for row in old}
+    rows.update([(row.id, row) for row in new])
+    return tuple(sorted([row for row in rows.values() if row.effective_at > oldest], key=_BY_TIME))
+
+
+_BY_TIME = attrgetter("effective_at", "id")

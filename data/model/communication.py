@@ -67,7 +67,8 @@ class Communication:
 
     `subject` is the stream it belongs to (the patient it is about, or the practitioner it answers);
     `recipient` is the person it goes to. `text` is complete when committed; `text_key` names the sentence.
-    `attempts` counts claims by a sender; `provider` and `provider_id` are known once accepted.
+    `attempts` counts outcomes of a sender; `provider` and `provider_id` are known once accepted. `address` is set for
+    an answer, which goes where the question came from; `tried` names providers that are known to have failed it.
     """
 
     id: str
@@ -88,5 +89,7 @@ class Communication:
     provider: str = ""
     provider_id: str = ""
     attempts: int = 0
+    address: str = ""
+    tried: tuple[str, ...] = ()
     sent_at: datetime | None = None
     params: dict[str, str] = field(default_factory=dict)

@@ -43,8 +43,9 @@ class Entity:
 class Reading:
     """A typed measurement: `value` in the UCUM `unit` of vocabulary key `code`, or a `problem` and no use of it.
 
-    `problem` is a text key that asks the patient back: "reading-unit" (could be two units),
-    "reading-impossible" (outside what a living person has).
+    `problem` is a text key that asks the patient back: "reading-unit" (glucose in mg/dL or mmol/L?),
+    "reading-bp-unit", "reading-weight-unit", "reading-impossible" (outside what a living person has).
+    `alarming`: dangerous whichever of the units is meant.
     """
 
     code: str
@@ -52,6 +53,7 @@ class Reading:
     unit: str
     words: str
     problem: str | None = None
+    alarming: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,10 +41,11 @@ class EscalationState(StrEnum):
 
 
 class PageState(StrEnum):
-    """What one page to one person on one channel came to."""
+    """What one page to one person on one channel came to. UNKNOWN: it may or may not have left the house."""
 
     TELLING = "telling"
     TOLD = "told"
+    UNKNOWN = "unknown"
     BAD = "bad"
     DECLINED = "declined"
     CANCELLED = "cancelled"
@@ -71,6 +72,8 @@ class Escalation:
     step in force. `asked_at` is when the owner was asked whether it is still theirs.
     `round` only ever grows, which keeps page ids unique; `walk_from` is the round in which the present walk of
     the ladder began. `lease_until` of one without an owner is when the last ownership ended.
+    `looked_at` is the latest instant at which `advance` saw it: a clock that shows less has been set back.
+    `repeats` counts the loud rounds since it was exhausted, `questions` every "still yours?" ever asked.
     """
 
     id: str
@@ -95,3 +98,6 @@ class Escalation:
     outcome: str | None = None
     walk_from: int = 1
     walk_began_at: datetime | None = None
+    looked_at: datetime | None = None
+    repeats: int = 0
+    questions: int = 0

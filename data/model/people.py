@@ -97,7 +97,8 @@ class Person:
 
     def consents_to(self, purpose: "Purpose") -> bool:
         """True while the latest consent for `purpose` is given (nothing recorded means not given)."""
-        return any(c.purpose == purpose and c.given for c in self.consents)
+        latest = max((c for c in self.consents if c.purpose == purpose), key=lambda c: c.recorded_at, default=None)
+        return latest is not None and latest.given
 
 
 class Purpose(StrEnum):

@@ -36,6 +36,7 @@ class DueKind(StrEnum):
 
     NUDGE = "nudge"
     ESCALATION = "escalation"
+    ASSESS = "assess"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

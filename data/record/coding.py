@@ -42,9 +42,9 @@ def decode_known(data: bytes, kind: type[T]) -> T:
     return decode(data, kind)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def decode_people(rows: tuple[bytes, ...]) -> tuple[Person, ...]:
-    """Everyone of a clinic, whom every event asks for and hardly any changes."""
+    """Everyone of a clinic, for a record that was opened again; an open one remembers them (see `KnownPeople`)."""
     return decode_all(rows, Person)
 
 

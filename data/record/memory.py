@@ -1,7 +1,6 @@
 """A record in memory that keeps nothing but bytes, and writes them one by one as a document store would."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
 from typing import TypeVar
@@ -19,16 +18,18 @@ from data.record.coding import (
     decode,
     decode_all,
     decode_known,
-    decode_people,
     encode,
     encode_checked,
     instant,
     micros,
     span,
 )
+from data.record.known import KnownCharts, KnownPeople
 from data.record.projection import Projection, address_key, check, project
 from data.record.tables import (
-    ChartRow,
+    BACK,
+    NOT_STAFF,
+    STRANGER,
     CodeRow,
     JournalRow,
     Key,
@@ -76,8 +77,11 @@ class MemoryRecord:
         # What follows from the tables and is safe to lose.
         self._unfinished = {key: row for key, row in tables.inbox.items() if not row.done}
         self._events: dict[str, set[str]] = {}
-        self._charts: dict[str, tuple[ChartRow, Chart]] = {}
-        self._people: dict[str, list[str]] | None = None
+        self._charts = KnownCharts()
+        self._persons = KnownPeople()
+        self._everyone: tuple[Person, ...] | None = None
+        self._staff: tuple[Person, ...] | None = None
+        self._at_address: dict[str, list[str]] | None = None
         self._last_seq = max((rows[-1].seq for rows in tables.journal.values()), default=0)
 
     def dump(self) -> bytes:
@@ -145,16 +149,21 @@ class MemoryRecord:
 
     # The chart and its one write.
 
-    def chart(self, subject: str) -> Chart:
+    def chart(self, subject: str, *, observations: bool = True) -> Chart:
         """See `Record.chart`."""
         with self._lock:
             self._roll_forward(subject)
             chart = self._stored(subject)
-            held = [(row.effective_at, key, row.body) for key, row in self._observed(subject).items() if row.held]
-        if not held:
-            return chart
-        held.sort()
-        return replace(chart, observations=decode_all((body for _, _, body in held), Observation))
+            if not observations:
+                return chart
+            full = self._charts.full(subject, chart.revision)
+            if full is None:
+                held = [(row.effective_at, key, row.body) for key, row in self._observed(subject).items() if row.held]
+                held.sort()
+                rows = decode_all((body for _, _, body in held), Observation) if held else ()
+                full = chart.with_observations(rows) if rows else chart
+                self._charts.read_full(full)
+            return full
 
     def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
         """See `Record.observations`."""
@@ -195,6 +204,7 @@ class MemoryRecord:
             projection = project(entry, self._stored(subject))
             self._insert(subject, JournalRow(self._last_seq + 1, event_id, body))
             self._write(projection)
+            self._charts.moved(projection.after, entry)
             self._probe("answer")
             return True
 
@@ -237,17 +247,21 @@ class MemoryRecord:
         stored = self._tables.charts.get(subject)
         behind = journal[stored.revision if stored else 0 :]
         for row in behind:
-            self._write(project(decode(row.body, Entry), self._stored(subject)))
+            entry = decode(row.body, Entry)
+            projection = project(entry, self._stored(subject))
+            self._write(projection)
+            self._charts.moved(projection.after, entry)
         return len(behind)
 
     def _stored(self, subject: str) -> Chart:
         row = self._tables.charts.get(subject)
         if row is None:
             return Chart(subject=subject)
-        known = self._charts.get(subject)
-        if known is None or known[0] is not row:
-            known = self._charts[subject] = (row, decode_known(row.body, Chart))
-        return known[1]
+        known = self._charts.bare(subject, row.revision)
+        if known is None:
+            known = decode_known(row.body, Chart)
+            self._charts.read(known)
+        return known
 
     def _observed(self, subject: str) -> dict[str, ObservationRow]:
         rows = self._unpacked.get(subject)
@@ -281,19 +295,29 @@ class MemoryRecord:
 
     def _write_person(self, subject: str, person: PersonRow) -> None:
         self._probe("person")
+        old = self._tables.people.get(subject)
         self._tables.people[subject] = person
-        self._people = None
+        self._everyone = None
+        if person.role not in NOT_STAFF or (old is not None and old.role not in NOT_STAFF):
+            self._staff = None
+        if self._at_address is not None and old is None:
+            # The last enrolled: their place is at every list's end.
+            for address in person.addresses:
+                self._at_address.setdefault(address, []).append(subject)
+        elif old is not None and old.addresses != person.addresses:
+            self._at_address = None
 
     # Work that waits: timers and the outbox.
 
     def claim_due(self, now: datetime, lease: timedelta) -> tuple[Due, Claim] | None:
         """See `Record.claim_due`."""
         at = micros(now)
+        back = at + BACK
         with self._lock:
             ready = [
                 (row.due_at, key[1], key[0])
                 for key, row in self._tables.dues.items()
-                if row.due_at <= at and not row.leased(at)
+                if (row.due_at <= at or row.set_at > back) and not row.leased(at)
             ]
             if not ready:
                 return None
@@ -304,11 +328,12 @@ class MemoryRecord:
     def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
         """See `Record.claim_outbox`."""
         at = micros(now)
+        back = at + BACK
         with self._lock:
             ready = [
                 (row.late, row.created_at, key[1], key[0])
                 for key, row in self._tables.outbox.items()
-                if row.not_before <= at and not row.leased(at)
+                if (row.not_before <= at or row.set_at > back) and not row.leased(at)
             ]
             if not ready:
                 return None
@@ -319,10 +344,12 @@ class MemoryRecord:
     def next_at(self, now: datetime) -> datetime | None:
         """See `Record.next_at`."""
         at = micros(now)
+        back = at + BACK
         with self._lock:
             wakes = [row.wake(0, at) for _, row in self._first_of_each_order()]
-            wakes += [row.wake(row.due_at, at) for row in self._tables.dues.values()]
-            wakes += [row.wake(row.not_before, at) for row in self._tables.outbox.values()]
+            wakes += [row.wake(row.due_at if row.set_at <= back else 0, at) for row in self._tables.dues.values()]
+            outbox = self._tables.outbox.values()
+            wakes += [row.wake(row.not_before if row.set_at <= back else 0, at) for row in outbox]
         ahead = min((wake for wake in wakes if wake > at), default=None)
         return None if ahead is None else instant(ahead)
 
@@ -338,21 +365,35 @@ class MemoryRecord:
 
     def person_at(self, system: ChannelKind, value: str) -> Person | None:
         """See `Record.person_at`."""
+        return next(iter(self.holders(system, value)), None)
+
+    def holders(self, system: ChannelKind, value: str) -> tuple[Person, ...]:
+        """See `Record.holders`."""
         with self._lock:
-            if self._people is None:
-                self._people = {}
+            if self._at_address is None:
+                self._at_address = {}
                 for key, row in self._tables.people.items():
                     for address in row.addresses:
-                        self._people.setdefault(address, []).append(key)
-            found = [self._tables.people[key] for key in self._people.get(address_key(system, value), ())]
-        active = [row for row in found if row.active]
-        return decode((active or found)[-1].body, Person) if found else None
+                        self._at_address.setdefault(address, []).append(key)
+            people = self._tables.people
+            found = [(key, people[key]) for key in reversed(self._at_address.get(address_key(system, value), ()))]
+            found.sort(key=lambda pair: (pair[1].role == STRANGER, not pair[1].active))
+            return self._persons.of((key, row.body) for key, row in found)
 
     def people(self) -> tuple[Person, ...]:
         """See `Record.people`."""
         with self._lock:
-            rows = tuple(row.body for row in self._tables.people.values())
-        return decode_people(rows)
+            if self._everyone is None:
+                self._everyone = self._persons.of((key, row.body) for key, row in self._tables.people.items())
+            return self._everyone
+
+    def staff(self) -> tuple[Person, ...]:
+        """See `Record.staff`."""
+        with self._lock:
+            if self._staff is None:
+                rows = self._tables.people.items()
+                self._staff = self._persons.of((key, row.body) for key, row in rows if row.role not in NOT_STAFF)
+            return self._staff
 
     def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
         """See `Record.reserve_code`."""

@@ -11,13 +11,12 @@ from data.model.plan import Due
 from data.record.coding import encode, micros
 from data.record.tables import ChartRow, DueRow, ObservationRow, OutboxRow, PersonRow
 
-_FIRST = (Category.SAFETY, Category.PAGE, Category.OPERATIONS)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """Rows to put in place of those of the same id and an earlier revision; None removes. The chart goes last.
 
+    `after` is the chart (without observations) that the bytes in `chart` say.
     `held_after`: observations measured at or before it leave the chart; None leaves them as they are.
     """
 
@@ -29,6 +28,7 @@ class Projection:
     dues: dict[str, DueRow | None]
     person: PersonRow | None
     chart: ChartRow
+    after: Chart
 
 
 def check(subject: str, changes: Changes) -> None:
@@ -45,15 +45,17 @@ def project(entry: Entry, chart: Chart) -> Projection:
     changes, revision = entry.changes, entry.revision
     window = micros(entry.at - WINDOW) if changes.observations else None
     bare = replace(changes, observations=()) if changes.observations else changes
+    after, set_at = chart.apply(bare, entry.at), micros(entry.at)
     return Projection(
         subject=entry.subject,
         revision=revision,
         held_after=window,
         observations={row.id: _observation(row, window or 0, revision) for row in changes.observations},
-        outbox={row.id: _outbox(row, revision) for row in changes.communications},
-        dues={row.id: _due(row, revision) for row in changes.dues},
+        outbox={row.id: _outbox(row, revision, set_at) for row in changes.communications},
+        dues={row.id: _due(row, revision, set_at) for row in changes.dues},
         person=_person(changes.person, revision) if changes.person else None,
-        chart=ChartRow(revision, encode(chart.apply(bare, entry.at))),
+        chart=ChartRow(revision, encode(after)),
+        after=after,
     )
 
 
@@ -67,22 +69,34 @@ def _observation(row: Observation, window: int, revision: int) -> ObservationRow
     return ObservationRow(row.code, effective_at, effective_at > window, revision, encode(row))
 
 
-def _outbox(row: Communication, revision: int) -> OutboxRow | None:
+def _lateness(row: Communication) -> int:
+    """The class a message queues in. A page of low priority may wait: it must not hold up one of high priority."""
+    if row.priority is Priority.P1 or row.category is Category.SAFETY:
+        return 0
+    if row.category is Category.OPERATIONS or (row.category is Category.PAGE and row.priority is Priority.P2):
+        return 1
+    return 2 if row.category is Category.REPLY else 3
+
+
+def _outbox(row: Communication, revision: int, set_at: int) -> OutboxRow | None:
     if row.state is not SendState.QUEUED:
         return None
     return OutboxRow(
-        late=0 if row.category in _FIRST or row.priority is Priority.P1 else 1,
+        late=_lateness(row),
         created_at=micros(row.created_at),
         not_before=micros(row.not_before) if row.not_before else 0,
         revision=revision,
+        set_at=set_at,
         body=encode(row),
     )
 
 
-def _due(row: Due, revision: int) -> DueRow | None:
-    return None if row.done else DueRow(due_at=micros(row.due_at), revision=revision, body=encode(row))
+def _due(row: Due, revision: int, set_at: int) -> DueRow | None:
+    if row.done:
+        return None
+    return DueRow(due_at=micros(row.due_at), revision=revision, set_at=set_at, body=encode(row))
 
 
 def _person(person: Person, revision: int) -> PersonRow:
     addresses = tuple(dict.fromkeys(address_key(point.system, point.value) for point in person.contacts))
-    return PersonRow(revision, person.active, addresses, encode(person))
+    return PersonRow(revision, person.active, person.role.value, addresses, encode(person))

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -21,17 +20,16 @@ from data.record import codes, sqlite_dump
 from data.record.coding import (
     decode,
     decode_all,
-    decode_known,
-    decode_people,
     encode,
     encode_checked,
     instant,
     micros,
     span,
 )
+from data.record.known import KnownCharts, KnownPeople
 from data.record.projection import Projection, address_key, check, project
-from data.record.sqlite_file import open_file, roll_back, translated
-from data.record.tables import PersonRow, load_tables
+from data.record.sqlite_file import STAFF, open_file, roll_back, translated
+from data.record.tables import BACK, STRANGER, PersonRow, load_tables
 
 _FREE = "NOT (lease_from <= :now AND :now < lease_until)"
 _PAGE = 200
@@ -53,6 +51,11 @@ class SqliteRecord:
         self._probe = probe
         self._lock = RLock()
         self._connection = open_file(path)
+        # What follows from the file and is safe to lose; other processes write too, so it is checked at each use.
+        self._charts = KnownCharts()
+        self._persons = KnownPeople()
+        self._everyone: tuple[int, tuple[Person, ...]] = (-1, ())
+        self._staff: tuple[int, tuple[Person, ...]] = (-1, ())
 
     @classmethod
     def load(cls, data: bytes, path: Path, probe: Callable[[str], None] = lambda name: None) -> "SqliteRecord":
@@ -143,14 +146,20 @@ class SqliteRecord:
 
     # The chart and its one write.
 
-    def chart(self, subject: str) -> Chart:
+    def chart(self, subject: str, *, observations: bool = True) -> Chart:
         """See `Record.chart`."""
         with self._reading() as connection:
             chart = self._stored(subject)
-            held = connection.execute(
-                "SELECT body FROM observation WHERE subject = ? AND held = 1 ORDER BY effective_at, id", (subject,)
-            ).fetchall()
-        return replace(chart, observations=_all(held, Observation)) if held else chart
+            if not observations:
+                return chart
+            full = self._charts.full(subject, chart.revision)
+            if full is None:
+                held = connection.execute(
+                    "SELECT body FROM observation WHERE subject = ? AND held = 1 ORDER BY effective_at, id", (subject,)
+                ).fetchall()
+                full = chart.with_observations(_all(held, Observation)) if held else chart
+                self._charts.read_full(full)
+            return full
 
     def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
         """See `Record.observations`."""
@@ -163,11 +172,22 @@ class SqliteRecord:
 
     def commit(self, chart: Chart, event_id: str, kind: str, actor: str, changes: Changes, now: datetime) -> bool:
         """See `Record.commit`."""
+        check(chart.subject, changes)
+        with self._lock:
+            written = self._commit(chart, event_id, kind, actor, changes, now)
+            if written is None:
+                return False
+            # Only now: what was rolled back must not be remembered.
+            self._charts.moved(*written)
+            return True
+
+    def _commit(
+        self, chart: Chart, event_id: str, kind: str, actor: str, changes: Changes, now: datetime
+    ) -> tuple[Chart, Entry] | None:
         subject, revision = chart.subject, chart.revision + 1
-        check(subject, changes)
         with self._writing() as connection:
             if self.committed(subject, event_id):
-                return False
+                return None
             stored = self._stored(subject)
             if stored.revision != chart.revision:
                 raise Conflict(
@@ -188,7 +208,7 @@ class SqliteRecord:
             put = "INSERT INTO journal (subject, revision, event_id, body) VALUES (?, ?, ?, ?)"
             self._write("journal", put, (subject, revision, event_id, body))
             self._write_all(connection, projection)
-            return True
+            return projection.after, entry
 
     def committed(self, subject: str, event_id: str) -> bool:
         """See `Record.committed`."""
@@ -209,8 +229,16 @@ class SqliteRecord:
             return self._connection.execute(select, values).fetchall()
 
     def _stored(self, subject: str) -> Chart:
-        rows = self._read("SELECT body FROM chart WHERE subject = ?", (subject,))
-        return decode_known(rows[0][0], Chart) if rows else Chart(subject=subject)
+        """The chart without its observations; within the caller's transaction, or nothing may come in between."""
+        rows = self._read("SELECT revision FROM chart WHERE subject = ?", (subject,))
+        if not rows:
+            return Chart(subject=subject)
+        chart = self._charts.bare(subject, rows[0][0])
+        if chart is None:
+            ((body,),) = self._read("SELECT body FROM chart WHERE subject = ?", (subject,))
+            chart = decode(body, Chart)
+            self._charts.read(chart)
+        return chart
 
     def _write_all(self, connection: sqlite3.Connection, rows: Projection) -> None:
         subject, revision = rows.subject, rows.revision
@@ -243,10 +271,14 @@ class SqliteRecord:
     def claim_due(self, now: datetime, lease: timedelta) -> tuple[Due, Claim] | None:
         """See `Record.claim_due`."""
         with self._writing() as connection:
+            # Two looks, each by its own index: hardly ever is a clock set back, and thousands of timers lie ahead.
+            order = "ORDER BY due_at, id, subject LIMIT 1"
             row = connection.execute(
-                f"SELECT n, id, body, attempt FROM due WHERE due_at <= :now AND {_FREE}"  # noqa: S608
-                " ORDER BY due_at, id, subject LIMIT 1",
-                {"now": micros(now)},
+                "SELECT n, id, body, attempt FROM ("  # noqa: S608
+                f"SELECT * FROM (SELECT * FROM due WHERE due_at <= :now AND {_FREE} {order}) UNION ALL "
+                f"SELECT * FROM (SELECT * FROM due INDEXED BY due_set WHERE set_at > :back AND {_FREE} {order})"
+                f") {order}",
+                _instants(now),
             ).fetchone()
             return (decode(row[2], Due), self._take("due", row, now, lease)) if row else None
 
@@ -254,23 +286,29 @@ class SqliteRecord:
         """See `Record.claim_outbox`."""
         with self._writing() as connection:
             row = connection.execute(
-                f"SELECT n, id, body, attempt FROM outbox WHERE not_before <= :now AND {_FREE}"  # noqa: S608
+                f"SELECT n, id, body, attempt FROM outbox WHERE (not_before <= :now OR set_at > :back) AND {_FREE}"  # noqa: S608
                 " ORDER BY late, created_at, id, subject LIMIT 1",
-                {"now": micros(now)},
+                _instants(now),
             ).fetchone()
             return (decode(row[2], Communication), self._take("outbox", row, now, lease)) if row else None
 
     def next_at(self, now: datetime) -> datetime | None:
         """See `Record.next_at`."""
-        wake = f"CASE WHEN {_FREE} THEN ready ELSE max(ready, lease_until) END"
+        # Timers may lie ahead by the thousand: the first that is free, and the few that are leased, each by an index.
+        leased = "lease_from <= :now AND :now < lease_until"
+        set_back = "CASE WHEN set_at > :back THEN 0 ELSE"
         select = (
-            f"SELECT min(wake) FROM (SELECT {wake} AS wake FROM ("  # noqa: S608
-            "SELECT 0 AS ready, lease_from, lease_until FROM inbox AS me WHERE done = 0 AND lease_until > :now"
+            "SELECT min(wake) FROM ("  # noqa: S608
+            f"SELECT lease_until AS wake FROM inbox AS me WHERE done = 0 AND {leased}"
             " AND NOT EXISTS (SELECT 1 FROM inbox WHERE done = 0 AND queue = me.queue AND n < me.n)"
-            " UNION ALL SELECT due_at, lease_from, lease_until FROM due"
-            " UNION ALL SELECT not_before, lease_from, lease_until FROM outbox)) WHERE wake > :now"
+            f" UNION ALL SELECT * FROM (SELECT due_at FROM due WHERE due_at > :now AND set_at <= :back AND {_FREE}"
+            " ORDER BY due_at LIMIT 1)"
+            f" UNION ALL SELECT max({set_back} due_at END, lease_until) FROM due INDEXED BY due_leased WHERE {leased}"
+            f" UNION ALL SELECT {set_back} not_before END FROM outbox WHERE {_FREE}"
+            f" UNION ALL SELECT max({set_back} not_before END, lease_until) FROM outbox WHERE {leased}"
+            ") WHERE wake > :now"
         )
-        ((ahead,),) = self._read(select, {"now": micros(now)})
+        ((ahead,),) = self._read(select, _instants(now))
         return None if ahead is None else instant(ahead)
 
     def _take(self, table: str, row: tuple[int, str, bytes, int], now: datetime, lease: timedelta) -> Claim:
@@ -286,15 +324,37 @@ class SqliteRecord:
 
     def person_at(self, system: ChannelKind, value: str) -> Person | None:
         """See `Record.person_at`."""
-        rows = self._read(
-            "SELECT body FROM person JOIN address ON person = n WHERE address = ? ORDER BY active DESC, n DESC LIMIT 1",
-            (address_key(system, value),),
-        )
-        return decode(rows[0][0], Person) if rows else None
+        return next(iter(self.holders(system, value)), None)
+
+    def holders(self, system: ChannelKind, value: str) -> tuple[Person, ...]:
+        """See `Record.holders`."""
+        with self._lock:
+            rows = self._read(
+                "SELECT id, body FROM person JOIN address ON person = n WHERE address = ?"
+                " ORDER BY role = ?, active DESC, n DESC",
+                (address_key(system, value), STRANGER),
+            )
+            return self._persons.of(rows)
 
     def people(self) -> tuple[Person, ...]:
         """See `Record.people`."""
-        return decode_people(tuple(body for (body,) in self._read("SELECT body FROM person ORDER BY n", ())))
+        with self._lock:
+            self._everyone = self._since(self._everyone, "SELECT id, body FROM person ORDER BY n")
+            return self._everyone[1]
+
+    def staff(self) -> tuple[Person, ...]:
+        """See `Record.staff`."""
+        with self._lock:
+            self._staff = self._since(self._staff, f"SELECT id, body FROM person WHERE {STAFF} ORDER BY n")  # noqa: S608
+            return self._staff[1]
+
+    def _since(self, known: tuple[int, tuple[Person, ...]], select: str) -> tuple[int, tuple[Person, ...]]:
+        """What is known, if nobody was changed since; otherwise what is selected, with the count of changes."""
+        with self._reading() as connection:
+            ((changes,),) = connection.execute("SELECT last FROM person_change").fetchall()
+            if changes == known[0]:
+                return known
+            return changes, self._persons.of(connection.execute(select).fetchall())
 
     def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
         """See `Record.reserve_code`."""
@@ -331,6 +391,11 @@ class SqliteRecord:
 
 def _all(rows: Iterable[tuple[bytes]], kind: type[T]) -> tuple[T, ...]:
     return decode_all((body for (body,) in rows), kind)
+
+
+def _instants(now: datetime) -> dict[str, int]:
+    """`:now`, and `:back`: what was set later than that was set before the clock was set back."""
+    return {"now": micros(now), "back": micros(now) + BACK}
 
 
 def _code_use(row: tuple[str, str, str, str, int]) -> CodeUse:

@@ -25,17 +25,17 @@ PUT_OBSERVATION = (
     " held = excluded.held, revision = excluded.revision, body = excluded.body"
 )
 PUT_OUTBOX = (
-    "INSERT INTO outbox (subject, id, late, created_at, not_before, revision, body,"
-    " lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outbox (subject, id, late, created_at, not_before, revision, set_at, body,"
+    " lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (subject, id) DO UPDATE SET late = excluded.late, created_at = excluded.created_at,"
-    " not_before = excluded.not_before, revision = excluded.revision, body = excluded.body,"
+    " not_before = excluded.not_before, revision = excluded.revision, set_at = excluded.set_at, body = excluded.body,"
     " lease_from = 0, lease_until = 0, token = 0, attempt = 0 WHERE excluded.revision > revision"
 )
 PUT_DUE = (
-    "INSERT INTO due (subject, id, due_at, revision, body, lease_from, lease_until, token, attempt)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO due (subject, id, due_at, revision, set_at, body, lease_from, lease_until, token, attempt)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (subject, id) DO UPDATE SET due_at = excluded.due_at, revision = excluded.revision,"
-    " body = excluded.body, lease_from = 0, lease_until = 0, token = 0, attempt = 0"
+    " set_at = excluded.set_at, body = excluded.body, lease_from = 0, lease_until = 0, token = 0, attempt = 0"
     " WHERE excluded.revision > revision"
 )
 PUT_CHART = (
@@ -43,8 +43,9 @@ PUT_CHART = (
     " ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision, body = excluded.body"
 )
 PUT_PERSON = (
-    "INSERT INTO person (id, active, revision, body) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET active = excluded.active, revision = excluded.revision, body = excluded.body"
+    "INSERT INTO person (id, active, role, revision, body) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET active = excluded.active, role = excluded.role, revision = excluded.revision,"
+    " body = excluded.body"
 )
 PUT_CODE = (
     "INSERT INTO code (recipient, code, escalation_id, subject, given_at) VALUES (?, ?, ?, ?, ?)"
@@ -59,17 +60,18 @@ _PUT_ENTRY = "INSERT INTO journal (seq, subject, revision, event_id, body) VALUE
 
 def outbox_values(key: Key, row: OutboxRow) -> tuple[Any, ...]:
     """The parameters of `PUT_OUTBOX`."""
-    return (*key, row.late, row.created_at, row.not_before, row.revision, row.body, *_lease(row))
+    return (*key, row.late, row.created_at, row.not_before, row.revision, row.set_at, row.body, *_lease(row))
 
 
 def due_values(key: Key, row: DueRow) -> tuple[Any, ...]:
     """The parameters of `PUT_DUE`."""
-    return (*key, row.due_at, row.revision, row.body, *_lease(row))
+    return (*key, row.due_at, row.revision, row.set_at, row.body, *_lease(row))
 
 
 def put_person(connection: sqlite3.Connection, person_id: str, row: PersonRow) -> None:
     """A person and the addresses they are found by, the earlier ones gone."""
-    connection.execute(PUT_PERSON, (person_id, row.active, row.revision, row.body))
+    connection.execute(PUT_PERSON, (person_id, row.active, row.role, row.revision, row.body))
+    connection.execute("UPDATE person_change SET last = last + 1")
     ((number,),) = connection.execute("SELECT n FROM person WHERE id = ?", (person_id,)).fetchall()
     connection.execute("DELETE FROM address WHERE person = ?", (number,))
     addresses = [(address, number, place) for place, address in enumerate(row.addresses)]
@@ -137,26 +139,33 @@ def _read_observations(connection: sqlite3.Connection, tables: Tables) -> None:
 
 
 def _read_work(connection: sqlite3.Connection, tables: Tables) -> None:
-    for subject, key, late, created_at, not_before, revision, body, *lease in connection.execute(
-        f"SELECT subject, id, late, created_at, not_before, revision, body, {_LEASE} FROM outbox ORDER BY n"  # noqa: S608
+    for subject, key, late, created_at, not_before, revision, set_at, body, *lease in connection.execute(
+        f"SELECT subject, id, late, created_at, not_before, revision, set_at, body, {_LEASE} FROM outbox ORDER BY n"  # noqa: S608
     ):
         tables.outbox[subject, key] = OutboxRow(
-            late=late, created_at=created_at, not_before=not_before, revision=revision, body=body, **_named(lease)
+            late=late,
+            created_at=created_at,
+            not_before=not_before,
+            revision=revision,
+            set_at=set_at,
+            body=body,
+            **_named(lease),
         )
-    for subject, key, due_at, revision, body, *lease in connection.execute(
-        f"SELECT subject, id, due_at, revision, body, {_LEASE} FROM due ORDER BY n"  # noqa: S608
+    for subject, key, due_at, revision, set_at, body, *lease in connection.execute(
+        f"SELECT subject, id, due_at, revision, set_at, body, {_LEASE} FROM due ORDER BY n"  # noqa: S608
     ):
-        tables.dues[subject, key] = DueRow(due_at=due_at, revision=revision, body=body, **_named(lease))
+        row = DueRow(due_at=due_at, revision=revision, set_at=set_at, body=body, **_named(lease))
+        tables.dues[subject, key] = row
 
 
 def _read_people(connection: sqlite3.Connection, tables: Tables) -> None:
     addresses: dict[int, list[str]] = {}
     for number, address in connection.execute("SELECT person, address FROM address ORDER BY person, place"):
         addresses.setdefault(number, []).append(address)
-    for number, key, active, revision, body in connection.execute(
-        "SELECT n, id, active, revision, body FROM person ORDER BY n"
+    for number, key, active, role, revision, body in connection.execute(
+        "SELECT n, id, active, role, revision, body FROM person ORDER BY n"
     ):
-        tables.people[key] = PersonRow(revision, bool(active), tuple(addresses.get(number, ())), body)
+        tables.people[key] = PersonRow(revision, bool(active), role, tuple(addresses.get(number, ())), body)
 
 
 _LEASE = "lease_from, lease_until, token, attempt"

@@ -7,13 +7,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from data.errors import BadFile, BadInput, PhmsError, Unavailable
-from data.record.tables import VERSION
+from data.record.tables import NOT_STAFF, VERSION
 
 # How long a call waits for another process to finish its write, in seconds.
 BUSY = 10.0
 
+# The condition of the index of staff; a query has to say it in the same words to use that index.
+STAFF = f"role NOT IN {NOT_STAFF}"
+
 # Every table has a row number `n` (`seq` in the journal), so that order of first insertion is kept for ever.
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 CREATE TABLE token (last INTEGER NOT NULL);
 CREATE TABLE inbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL, body BLOB NOT NULL,
@@ -31,17 +34,22 @@ CREATE TABLE observation (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT 
 CREATE INDEX observation_code ON observation (subject, code, effective_at, id);
 CREATE INDEX observation_held ON observation (subject, effective_at, id) WHERE held = 1;
 CREATE TABLE outbox (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, late INTEGER NOT NULL,
-    created_at INTEGER NOT NULL, not_before INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
+    created_at INTEGER NOT NULL, not_before INTEGER NOT NULL, revision INTEGER NOT NULL,
+    set_at INTEGER NOT NULL, body BLOB NOT NULL,
     lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
 CREATE INDEX outbox_order ON outbox (late, created_at, id, subject);
 CREATE TABLE due (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, due_at INTEGER NOT NULL,
-    revision INTEGER NOT NULL, body BLOB NOT NULL,
+    revision INTEGER NOT NULL, set_at INTEGER NOT NULL, body BLOB NOT NULL,
     lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
 CREATE INDEX due_order ON due (due_at, id, subject);
+CREATE INDEX due_set ON due (set_at);
+CREATE INDEX due_leased ON due (lease_until);
 CREATE TABLE person (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, active INTEGER NOT NULL,
-    revision INTEGER NOT NULL, body BLOB NOT NULL);
+    role TEXT NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX person_staff ON person (n) WHERE {STAFF};
+CREATE TABLE person_change (last INTEGER NOT NULL);
 CREATE TABLE address (address TEXT NOT NULL, person INTEGER NOT NULL, place INTEGER NOT NULL,
     PRIMARY KEY (address, person));
 CREATE INDEX address_person ON address (person);
@@ -93,6 +101,7 @@ def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
             connection.execute("INSERT INTO token VALUES (0)")
+            connection.execute("INSERT INTO person_change VALUES (0)")
         _check_version(connection, path)
         connection.execute("COMMIT")
     except BaseException:

@@ -6,9 +6,17 @@ from hashlib import sha256
 import msgspec
 
 from data.errors import BadFile
+from data.model.people import Role
 
 # Bump with every change to what a row means; a store of another version is refused, never guessed at.
-VERSION = 1
+VERSION = 2
+
+# How far back the clock may go, in microseconds, before it counts as set back: less is ordinary correction.
+BACK = 60_000_000
+
+# Who is no member of the clinic's team: thousands, found by their address or their own stream only.
+NOT_STAFF = (Role.PATIENT.value, Role.PROXY.value, Role.STRANGER.value)
+STRANGER = Role.STRANGER.value
 
 Key = tuple[str, str]
 
@@ -49,9 +57,14 @@ class MessageRow(Work):
 
 
 class Projected(Work):
-    """Work that a commit put here, marked with the commit's revision."""
+    """Work that a commit put here, marked with the commit's revision and with `set_at`, the commit's now.
+
+    When the clock has jumped back to before `set_at` (by more than `BACK`), nobody knows any more how far ahead
+    the row was meant to lie: it counts as ready at once, so that no page waits for an hour that will come twice.
+    """
 
     revision: int
+    set_at: int
     body: bytes
 
 
@@ -62,7 +75,7 @@ class DueRow(Projected):
 
 
 class OutboxRow(Projected):
-    """A queued communication; `late` is 0 for those that go first."""
+    """A queued communication; `late` is 0 for those that go first, up to 3."""
 
     late: int
     created_at: int
@@ -99,6 +112,7 @@ class PersonRow(msgspec.Struct, array_like=True, gc=False):
 
     revision: int
     active: bool
+    role: str
     addresses: tuple[str, ...]
     body: bytes
 

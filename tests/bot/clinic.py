@@ -1,11 +1,15 @@
 """A small house for tests: the crash tests' clinic, in memory, with providers one can look into."""
 
+from itertools import count
+
 from bot.house import House
 from data.clock import SimulatedClock
 from data.model.people import ChannelKind
 from data.record.memory import MemoryRecord
 from integrations.simulator_channel import SimulatedProvider
 from tests.acceptance.crashing import KIT, PARSER, START, people
+
+_COUNT = count(1)
 
 
 def house(parser=PARSER, members=None):
@@ -24,5 +28,5 @@ def heard(built, person_id):
 
 def says(built, text, address="+15550001", kind=ChannelKind.SMS):
     """One message in, everything due done."""
-    built.hear(kind, address, text, f"M{sum(1 for _ in built.record.journal())}-{text[:20]}")
+    built.hear(kind, address, text, f"M{next(_COUNT)}")
     built.settle()

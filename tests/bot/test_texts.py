@@ -22,7 +22,8 @@ def test_safety_texts_exist_in_every_language(language, key):
 @pytest.mark.parametrize("key", sorted(TEXTS.staff_keys))
 def test_staff_texts_fit_two_gsm_segments(key):
     values = dict.fromkeys(
-        "level patient code owner until since closed holder why channel text when first command help name form".split(),
+        "level patient code owner until since closed holder why channel text when first".split()
+        + "command help name form number".split(),
         "12345678",
     )
     said = TEXTS.say(key, "en", items="", **values)

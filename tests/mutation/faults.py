@@ -23,8 +23,8 @@ FAULTS = (
     Fault(
         "STOP is ignored",
         "bot/core/respond.py",
-        "    if word and not alarms:",
-        "    if word and not alarms and word != 'stop':",
+        '    if word in ("stop", "start") and not alarms:',
+        '    if word == "start" and not alarms:',
     ),
     Fault(
         "quiet hours hold safety texts",
@@ -54,8 +54,8 @@ FAULTS = (
     Fault(
         "a bare ok takes whatever is newest",
         "bot/core/desk.py",
-        '    return Heading(use=waiting[0].use) if len(waiting) == 1 else Heading(key="list")',
-        '    return Heading(use=waiting[-1].use) if waiting else Heading(key="list")',
+        "    if reply.verb is Verb.OK and len(waiting) == 1:",
+        "    if reply.verb is Verb.OK and waiting:",
     ),
     Fault(
         "a late reply takes it away from the owner",
@@ -72,14 +72,14 @@ FAULTS = (
     Fault(
         "a page without a receipt stays where it is",
         "scheduler/walk.py",
-        "        deadlines += [by for by in receipts if by is not None and by > now]",
-        "        deadlines += [by for by in receipts if by is not None and by > now and False]",
+        "        deadlines += [ladder.receipt_by(e, p) for p in ladder.pages_in_force(e)]",
+        "        deadlines += []",
     ),
     Fault(
         "only the first provider is tried",
         "bot/delivery.py",
-        "            if outcome.state is not SendState.QUEUED:",
-        "            if True:",
+        "    fitting = [c for c in carriers if c.kind is row.channel and c.name not in row.tried]",
+        "    fitting = [c for c in carriers if c.kind is row.channel][:1]",
     ),
     Fault(
         "a staff text carries the patient's name",
@@ -102,8 +102,8 @@ FAULTS = (
     Fault(
         "denied symptoms count as present",
         "bot/core/facts.py",
-        "            assertion=entity.assertion,",
-        "            assertion=Assertion.PRESENT,",
+        'f"symptom/{nth}", entity.key, entity.assertion, entity.words)',
+        'f"symptom/{nth}", entity.key, Assertion.PRESENT, entity.words)',
     ),
     Fault(
         "closing keeps the flag open",

@@ -51,7 +51,22 @@ def test_start_and_help(text: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["stop the pain", "please stop", "the end is near", "", "   ", "yes", "no", "helpful", "\u0405TART", "🛑"]
+    "text",
+    [
+        "stop the pain",
+        "please stop",
+        "the end is near",
+        "",
+        "   ",
+        "yes",
+        "no",
+        "helpful",
+        "\u0405TART",
+        "🛑",
+        "/start",
+        "/START",
+        "/start abc",
+    ],
 )
 def test_nothing_else(text: str) -> None:
     assert carrier_word(text) is None

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from data.vocabulary import vital_signs
 from nlu.files import PARSED, lexicon
-from nlu.readings import PRESSURE, VitalWords, find_readings
+from nlu.readings import PRESSURE, complete_reading, find_readings
 from nlu.tokens import tokenise
+from nlu.units import read_unit
+from nlu.vitals import VitalWords
 
 
 def read(text: str, language: str = "en") -> list[tuple[str, float, str | None]]:
@@ -52,6 +54,10 @@ RR, SUGAR, KG = "respiratory-rate", "blood-glucose", "body-weight"
         ("fever of 103", [(TEMP, 39.44)]),
         ("sugar 250", [(SUGAR, 250)]),
         ("glucose 5.4 mmol/l", [(SUGAR, 97.29)]),
+        ("sugar 2.1", [(SUGAR, 37.83)]),
+        ("my sugar is 9.5", [(SUGAR, 171.15)]),
+        ("glucose 1.2 g/l", [(SUGAR, 120)]),
+        ("spo2 0.91", [(O2, 91)]),
         ("my weight is 82.5 kg", [(KG, 82.5)]),
         ("182 lb", [(KG, 82.55)]),
         ("breathing rate 22", [(RR, 22)]),
@@ -88,12 +94,14 @@ def test_other_languages(language: str, text: str, values: list[tuple[str, float
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("sugar 5.4", "reading-unit"),
+        ("sugar 12", "reading-unit"),
         ("glucose 33", "reading-unit"),
-        ("weight 182", "reading-unit"),
-        ("spo2 0.91", "reading-unit"),
-        ("bp 20/12 kpa", "reading-unit"),
-        ("bp 14/9", "reading-unit"),
+        ("weight 182", "reading-weight-unit"),
+        ("i weigh 300", "reading-weight-unit"),
+        ("bp 20/12 kpa", "reading-bp-unit"),
+        ("bp 14/9", "reading-bp-unit"),
+        ("tension 15/9", "reading-bp-unit"),
+        ("sugar 0.2", "reading-impossible"),
         ("spo2 104", "reading-impossible"),
         ("temp 385", "reading-impossible"),
         ("temp 60", "reading-impossible"),
@@ -134,6 +142,72 @@ def test_doubtful_values_are_asked_about(text: str, problem: str) -> None:
 )
 def test_numbers_that_are_no_readings(text: str) -> None:
     assert read(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "alarming"),
+    [
+        ("my sugar is 35", "en", True),
+        ("sugar 20", "en", True),
+        ("sugar 13", "en", False),
+        ("azúcar 38", "es", True),
+        ("glycémie 1,2", "fr", False),
+        ("weight 182", "en", False),
+        ("sugar 2.1", "en", False),
+        ("sugar 900", "en", False),
+    ],
+)
+def test_a_doubtful_value_dangerous_in_either_unit_is_alarming(text: str, language: str, alarming: bool) -> None:
+    assert [r.alarming for r in find_readings(tokenise(text), language)] == [alarming]
+
+
+@given(st.integers(10, 39))
+def test_alarming_is_true_exactly_where_both_units_are_outside(value: int) -> None:
+    (reading,) = find_readings(tokenise(f"sugar {value}"), "en")
+    (low,), (high,) = (complete_reading(reading.words, unit) for unit in ("mg/dL", "mmol/L"))
+    assert reading.problem == "reading-unit"
+    assert reading.alarming == all(not 54 <= r.value <= 250 for r in (low, high))
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("mmol", "mmol/L"),
+        ("MMOL/L!", "mmol/L"),
+        ("its in mmol/l please", "mmol/L"),
+        ("mg/dl", "mg/dL"),
+        ("mg", "mg/dL"),
+        ("kg", "kg"),
+        ("en kilos por favor", "kg"),
+        ("lb", "[lb_av]"),
+        ("pounds, thanks", "[lb_av]"),
+        ("bpm", None),
+        ("80 kg", None),
+        ("mmol or mg/dl", None),
+        ("please", None),
+        ("", None),
+        ("kg " * 40, None),
+    ],
+)
+def test_a_text_that_is_only_a_unit(text: str, unit: str | None) -> None:
+    assert read_unit(text) == unit
+
+
+@pytest.mark.parametrize(
+    ("words", "unit", "values"),
+    [
+        ("sugar is 35", "mmol/L", [(SUGAR, 630.56)]),
+        ("sugar is 35", "mg/dL", [(SUGAR, 35)]),
+        ("weigh 300", "[lb_av]", [(KG, 136.08)]),
+        ("weight 82", "kg", [(KG, 82)]),
+        ("sugar is 35", "kg", []),
+        ("weight 82", "mmol/L", []),
+        ("weight", "kg", []),
+        ("", "kg", []),
+    ],
+)
+def test_earlier_words_are_completed_by_a_unit(words: str, unit: str, values: list[tuple[str, float]]) -> None:
+    assert [(r.code, r.value) for r in complete_reading(words, unit) if r.problem is None] == values
 
 
 def test_words_are_as_written() -> None:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import nlu.pattern
 from nlu.safety import check, screen
+from nlu.text import CAP
+from nlu.windows import LONGEST, windows
 
 HERE = Path(__file__).parent
 RULES = {
@@ -192,9 +194,39 @@ def test_work_is_bounded_on_repetition(piece: str, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(nlu.pattern, "_match", counted)
     spent = []
-    for size in (2048, 4096, 100_000):
+    for size in (2048, CAP, LONGEST, 300_000):
         steps = 0
         screen((piece * size)[:size])
         spent.append(steps)
-    assert spent[2] == spent[1], "text after the cap costs nothing"
     assert spent[1] <= 2 * max(spent[0], 1)
+    assert spent[2] <= 14 * max(spent[1], 1), "a long text costs as much as its windows"
+    assert spent[3] <= 1.1 * max(spent[2], 10), "what lies between head and tail costs nothing"
+
+
+@pytest.mark.parametrize("before", [CAP - 30, CAP - 9, CAP, CAP + 5, 2 * CAP - 4, 20_000, 39_000, 300_000])
+@pytest.mark.parametrize("filler", ["it is a calm day and i am fine. ", "word ", "x"])
+def test_an_emergency_late_in_a_long_text_is_heard(before: int, filler: str) -> None:
+    assert "chest-pain" in rules((filler * before)[:before] + ". My chest hurts so much")
+
+
+@pytest.mark.parametrize("before", range(CAP - 40, CAP + 40, 7))
+def test_a_window_does_not_cut_a_denial_off(before: int) -> None:
+    text = ("it is a calm day and i am fine. " * before)[:before] + ". I have no chest pain. " + "All is well. " * 90
+    assert screen(text) == ()
+
+
+@given(st.text(st.sampled_from("ab. \n"), max_size=30), st.integers(0, 60_000))
+def test_windows_cover_the_text(piece: str, size: int) -> None:
+    text = ((piece or "a") * size)[:size]
+    found = list(windows(text))
+    assert all(len(w) <= CAP for w in found)
+    assert text.startswith(found[0])
+    assert text.endswith(found[-1])
+    assert len(text) > LONGEST or sum(map(len, found)) >= len(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["112", " 112 ", "118", "sugar 112", "pulse 110", "118/110", "118 110", "911 pages", "1999"]
+)
+def test_a_number_that_may_be_a_reading_calls_nobody(text: str) -> None:
+    assert screen(text) == ()

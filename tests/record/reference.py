@@ -18,6 +18,11 @@ class Row:
     attempt: int = 0
     done: bool = False
     token: int = 0
+    set_at: datetime | None = None
+
+    def set_back(self, now: datetime) -> bool:
+        """The clock shows a time more than a minute before the row was set."""
+        return self.set_at is not None and now < self.set_at - timedelta(minutes=1)
 
     def leased(self, now: datetime) -> bool:
         if self.leased_at is None:
@@ -26,6 +31,7 @@ class Row:
         return now < until and until - now <= 2 * self.lease
 
     def wake(self, ready: datetime | None, now: datetime) -> datetime | None:
+        ready = None if self.set_back(now) else ready
         if not self.leased(now) or self.leased_at is None:
             return ready
         until = self.leased_at + self.lease
@@ -57,11 +63,11 @@ class Reference:
         for due in changes.dues:
             self.dues.pop((subject, due.id), None)
             if not due.done:
-                self.dues[subject, due.id] = Row(due)
+                self.dues[subject, due.id] = Row(due, set_at=now)
         for sent in changes.communications:
             self.outbox.pop((subject, sent.id), None)
             if sent.state is SendState.QUEUED:
-                self.outbox[subject, sent.id] = Row(sent)
+                self.outbox[subject, sent.id] = Row(sent, set_at=now)
         return True
 
     def heads(self) -> list[Row]:
@@ -80,13 +86,17 @@ class Reference:
         return self.heads()
 
     def due_ready(self, now: datetime) -> list[Row]:
-        rows = [row for row in self.dues.values() if row.thing.due_at <= now]
+        rows = [row for row in self.dues.values() if row.set_back(now) or row.thing.due_at <= now]
         return sorted(rows, key=lambda row: (row.thing.due_at, row.thing.id, row.thing.subject))
 
     def outbox_ready(self, now: datetime) -> list[Row]:
-        rows = [row for row in self.outbox.values() if row.thing.not_before is None or row.thing.not_before <= now]
+        rows = [
+            row
+            for row in self.outbox.values()
+            if row.set_back(now) or row.thing.not_before is None or row.thing.not_before <= now
+        ]
         return sorted(
-            rows, key=lambda row: (not _urgent(row.thing), row.thing.created_at, row.thing.id, row.thing.subject)
+            rows, key=lambda row: (_lateness(row.thing), row.thing.created_at, row.thing.id, row.thing.subject)
         )
 
     def next_at(self, now: datetime) -> datetime | None:
@@ -96,5 +106,9 @@ class Reference:
         return min((wake for wake in wakes if wake is not None and wake > now), default=None)
 
 
-def _urgent(sent: Communication) -> bool:
-    return sent.category in {Category.SAFETY, Category.PAGE, Category.OPERATIONS} or sent.priority is Priority.P1
+def _lateness(sent: Communication) -> int:
+    if sent.category is Category.SAFETY or sent.priority is Priority.P1:
+        return 0
+    if sent.category is Category.OPERATIONS or (sent.category, sent.priority) == (Category.PAGE, Priority.P2):
+        return 1
+    return 2 if sent.category is Category.REPLY else 3

@@ -1,15 +1,16 @@
 """What every store promises, one behaviour a test."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from data.errors import BadInput, Conflict
-from data.model.chart import WINDOW, Changes, Chart
+from data.model.chart import KEEP, WINDOW, Changes, Chart
 from data.model.communication import Category, SendState
 from data.model.concern import Priority
 from data.model.observation import Observation
-from data.model.people import ChannelKind
+from data.model.people import ChannelKind, Role
 from data.ports import Claim, CodeUse, Record
 from tests.record.examples import LEASE, MINUTE, NOW, due, flag, message, person, put, reading, sms
 from tests.record.stores import AnyRecord, Store
@@ -99,6 +100,15 @@ class TestCommit:
         before = record.chart("anna")
         assert put(record, "e1", changes)
         assert record.chart("anna") == before.apply(changes, NOW)
+
+    def test_a_chart_without_observations_takes_a_commit_and_loses_none(self, record: Record) -> None:
+        put(record, "e1", Changes(observations=(reading(),), flags=(flag(),)))
+        whole, bare = record.chart("anna"), record.chart("anna", observations=False)
+        assert bare == whole.with_observations(())
+        assert record.commit(bare, "e2", "test", "tester", Changes(observations=(reading(1),)), NOW)
+        assert record.chart("anna").observations == (reading(), reading(1))
+        assert record.chart("anna", observations=False).observations == ()
+        assert record.chart("nobody", observations=False) == Chart(subject="nobody")
 
     def test_the_same_event_again_changes_nothing_whatever_it_says(self, record: Record) -> None:
         chart = record.chart("anna")
@@ -232,6 +242,15 @@ class TestObservations:
         assert [o.value for o in record.chart("anna").observations] == [91.0]
         assert [o.value for o in record.observations("anna", "oxygen-saturation", NOW, NOW + MINUTE)] == [91.0]
 
+    def test_a_correction_out_of_the_window_takes_the_earlier_value_with_it(self, store: Store) -> None:
+        record = store.open()
+        put(record, "e1", Changes(observations=(reading(),)))
+        assert record.chart("anna").observations == (reading(),)
+        moved = replace(reading(), effective_at=NOW - WINDOW)
+        put(record, "e2", Changes(observations=(moved,)))
+        assert record.chart("anna").observations == ()
+        assert store.reopen(record).chart("anna").observations == ()
+
     def test_old_values_leave_the_chart_and_stay_in_the_record(self, record: Record) -> None:
         put(record, "e1", Changes(observations=(reading(), reading(-1))))
         later = NOW + WINDOW
@@ -292,27 +311,29 @@ class TestDues:
 
 
 class TestOutbox:
-    def test_safety_pages_and_p1_first_then_the_oldest(self, record: Record) -> None:
+    def test_p1_and_safety_first_then_urgent_pages_then_replies_and_the_oldest_of_each(self, record: Record) -> None:
+        page, p3, p4 = Category.PAGE, Priority.P3, Priority.P4
         rows = (
             sms("reply-old", minutes=-9),
             sms("reply-b", minutes=-5),
             sms("reply-a", minutes=-5),
+            sms("nudge", minutes=-19, category=Category.NUDGE),
+            sms("page-p4", minutes=-15, category=page, priority=p4),
+            sms("page-p3", minutes=-14, category=page, priority=p3),
+            sms("page-p2", minutes=-2, category=page, priority=Priority.P2),
+            sms("page-p1", minutes=0, category=page, priority=Priority.P1),
             sms("notice-p1", minutes=-1, category=Category.NOTICE, priority=Priority.P1),
-            sms("page", minutes=-2, category=Category.PAGE, priority=Priority.P2),
-            sms("safety", minutes=0, category=Category.SAFETY),
+            sms("safety", minutes=0.5, category=Category.SAFETY),
             sms("operations", minutes=-3, category=Category.OPERATIONS),
             sms("sent", minutes=-20, state=SendState.SENT),
         )
         put(record, "e1", Changes(communications=rows))
-        claimed = [record.claim_outbox(NOW, LEASE) for _ in range(8)]
+        claimed = [record.claim_outbox(NOW, LEASE) for _ in range(12)]
         assert [c[0].id for c in claimed if c] == [
-            "operations",
-            "page",
-            "notice-p1",
-            "safety",
-            "reply-old",
-            "reply-a",
-            "reply-b",
+            *("notice-p1", "page-p1", "safety"),
+            *("operations", "page-p2"),
+            *("reply-old", "reply-a", "reply-b"),
+            *("nudge", "page-p4", "page-p3"),
         ]
 
     def test_held_until_its_time(self, record: Record) -> None:
@@ -343,6 +364,14 @@ class TestOutbox:
         assert again is not None
         assert again[1].attempt == 1
         assert again[1].token > first[1].token, "a row that was gone in between must not repeat its tokens"
+
+    @pytest.mark.parametrize("state", SendState)
+    def test_a_day_later_only_what_is_still_queued_is_in_the_chart(self, record: Record, state: SendState) -> None:
+        put(record, "e1", Changes(communications=(sms("c", state=state),)))
+        put(record, "e2", Changes(), now=NOW + KEEP - MINUTE)
+        assert len(record.chart("anna").communications) == 1
+        put(record, "e3", Changes(), now=NOW + KEEP)
+        assert len(record.chart("anna").communications) == (state is SendState.QUEUED)
 
     def test_the_last_word_of_one_commit_stands(self, record: Record) -> None:
         put(record, "e1", Changes(communications=(sms("c"), sms("c", state=SendState.DROPPED))))
@@ -384,10 +413,48 @@ class TestNextAt:
         assert record.next_at(NOW + LEASE / 2) == NOW + LEASE
         assert record.next_at(NOW + LEASE) == NOW + 1.5 * LEASE
 
-    def test_after_a_jump_back_a_timer_waits_for_its_own_time_only(self, record: Record) -> None:
+    def test_after_a_small_step_back_a_timer_waits_for_its_own_time_only(self, record: Record) -> None:
         put(record, "e1", Changes(dues=(due("d"),)))
         record.claim_due(NOW, LEASE)
-        assert record.next_at(NOW - timedelta(hours=1)) == NOW
+        assert record.next_at(NOW - MINUTE) == NOW
+
+
+class TestAClockSetBack:
+    """Rows set at 21:10; then the clock shows an earlier time, and nobody may wait for an hour that comes twice."""
+
+    def test_a_minute_is_an_ordinary_correction(self, record: Record) -> None:
+        put(record, "e1", Changes(dues=(due("d", minutes=1),), communications=(sms("c", not_before=NOW + MINUTE),)))
+        back = NOW - MINUTE
+        assert record.claim_due(back, LEASE) is None
+        assert record.claim_outbox(back, LEASE) is None
+        assert record.next_at(back) == NOW + MINUTE
+
+    def test_more_makes_a_timer_due_and_a_held_message_ready(self, store: Store) -> None:
+        record = store.open()
+        put(record, "e1", Changes(dues=(due("d", minutes=1),), communications=(sms("c", not_before=NOW + MINUTE),)))
+        record = store.reopen(record)
+        back = NOW - MINUTE - timedelta(microseconds=1)
+        assert record.next_at(back) is None, "nothing is waited for: it is all ready"
+        timer, sent = record.claim_due(back, LEASE), record.claim_outbox(back, LEASE)
+        assert timer is not None
+        assert sent is not None
+        assert (timer[0].id, sent[0].id) == ("d", "c")
+        assert record.claim_due(back, LEASE) is None, "leased like any other"
+        assert record.next_at(back) == back + LEASE
+
+    def test_set_again_under_the_new_time_it_waits_again(self, record: Record) -> None:
+        put(record, "e1", Changes(dues=(due("d", minutes=5),)))
+        back = NOW - timedelta(hours=1)
+        put(record, "e2", Changes(dues=(due("d", minutes=-50),)), now=back)
+        assert record.claim_due(back, LEASE) is None
+        assert record.next_at(back) == NOW - 50 * MINUTE
+
+    def test_the_earliest_is_still_first_whatever_made_it_due(self, record: Record) -> None:
+        back = NOW - timedelta(hours=1)
+        put(record, "e1", Changes(dues=(due("far", minutes=5), due("near", minutes=1))))
+        put(record, "e2", Changes(dues=(due("plain", minutes=-70),)), now=back)
+        claimed = [record.claim_due(back, LEASE) for _ in range(4)]
+        assert [c[0].id for c in claimed if c] == ["plain", "near", "far"]
 
 
 class TestPeople:
@@ -419,6 +486,49 @@ class TestPeople:
         found = record.person_at(SMS, "+1")
         assert found is not None
         assert found.id == "a-new"
+
+    @pytest.mark.parametrize("stranger_first", [True, False])
+    def test_a_stranger_ranks_last_even_behind_who_is_no_longer_active(
+        self, record: Record, stranger_first: bool
+    ) -> None:
+        people = [
+            person("x", "+1", role=Role.STRANGER),
+            person("old", "+1", active=False),
+            person("anna", "+1"),
+            person("nia", "+1"),
+        ]
+        for one in people if stranger_first else people[::-1]:
+            put(record, "e1", Changes(person=one), one.id)
+        living = ["nia", "anna"] if stranger_first else ["anna", "nia"]
+        assert [p.id for p in record.holders(SMS, "+1")] == [*living, "old", "x"]
+        found = record.person_at(SMS, "+1")
+        assert found is not None
+        assert found.id == living[0]
+        assert record.holders(SMS, "+2") == ()
+
+    def test_who_was_found_before_is_found_again_after_every_kind_of_change(self, record: Record) -> None:
+        def ids(value: str) -> list[str]:
+            return [p.id for p in record.holders(SMS, value)]
+
+        put(record, "e1", Changes(person=person("x", "+1", role=Role.STRANGER)), "x")
+        assert (ids("+1"), ids("+2")) == (["x"], [])
+        put(record, "e1", Changes(person=person("anna", "+1", "+2")), "anna")
+        assert (ids("+1"), ids("+2")) == (["anna", "x"], ["anna"])
+        put(record, "e2", Changes(person=person("x", "+2", role=Role.PATIENT)), "x")
+        assert (ids("+1"), ids("+2")) == (["anna"], ["anna", "x"])
+        put(record, "e2", Changes(person=person("anna", "+1", "+2", active=False)), "anna")
+        assert (ids("+1"), ids("+2")) == (["anna"], ["x", "anna"])
+
+    def test_staff_is_everyone_but_patients_proxies_and_strangers(self, record: Record) -> None:
+        for role in Role:
+            put(record, "e1", Changes(person=person(role.value, role=role)), role.value)
+        staff = [role.value for role in Role if role not in (Role.PATIENT, Role.PROXY, Role.STRANGER)]
+        assert [p.id for p in record.staff()] == staff
+        put(record, "e2", Changes(person=person("patient", role=Role.OPERATIONS)), "patient")
+        put(record, "e2", Changes(person=person("clinician", role=Role.PATIENT)), "clinician")
+        put(record, "e2", Changes(person=person("tester", role=Role.TESTER, active=False)), "tester")
+        assert [p.id for p in record.staff()] == ["patient", *(value for value in staff if value != "clinician")]
+        assert [p.active for p in record.staff() if p.id == "tester"] == [False]
 
     def test_everyone_in_order_of_enrolment(self, record: Record) -> None:
         for name in ("nia", "anna", "mia"):

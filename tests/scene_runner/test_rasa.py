@@ -81,3 +81,17 @@ def test_any_text_reads_or_is_a_bad_file(text):
             read_rasa(candidate, "t.yml", knows)
         except BadFile as caught:
             assert str(caught).startswith("t.yml:")
+
+
+def test_a_foreign_action_permits_only_until_the_user_writes_again():
+    text = (
+        "stories:\n- story: x\n  steps:\n  - user: one\n  - action: action_other\n  - user: two\n"
+        '  - bot: "noted two"\n  - user: three\n'
+    )
+    (one,) = read_rasa(text, "t.yml", knows)
+    result = run(one, kit(), EchoParser(), FakeKeeping())
+    assert [(s.mark, s.text) for s in result.failure.inbox if s.mark == "unexpected"] == [
+        ("unexpected", "Thank you. I have noted three.")
+    ]
+    (shorter,) = read_rasa(text.removesuffix("  - user: three\n"), "t.yml", knows)
+    assert run(shorter, kit(), EchoParser(), FakeKeeping()).passed

@@ -29,7 +29,7 @@ from bot.scene.grammar import (
 from bot.scene.reader import read
 from data.errors import BadFile
 from data.model.concern import Level
-from data.model.people import ChannelKind, Purpose
+from data.model.people import ChannelKind, Purpose, QuietHours
 from tests.scene_runner.scripts import EXAMPLE, HEAD, scene
 
 
@@ -74,7 +74,11 @@ def test_the_example_of_the_reference_page_reads_verbatim():
         ("anna on telegram: hi", "hi", ChannelKind.TELEGRAM),
         ('Anna presses "I am fine"', "I am fine", None),
         ("Anna presses OK", "OK", None),
-        ("Anna:", "", None),
+        ('Anna: ""', "", None),
+        ("Nia: # 985 - OK", "# 985 - OK", None),
+        ("Nia: ok  #985", "ok  #985", None),
+        ("Nia: ok 985  # she is awake", "ok 985", None),
+        ("Nia: ok 985\t# she is awake", "ok 985", None),
     ],
 )
 def test_says_and_presses(line, text, channel):
@@ -184,7 +188,9 @@ def test_nothing_else():
     [
         ("Anna's zone is Europe/Berlin", "zone", "Europe/Berlin"),
         ("Anna's lang is German", "language", "de"),
-        ("Anna's quiet is none", "quiet", None),
+        ("Anna's quiet is none", "quiet", QuietHours(start=time(0), end=time(0))),
+        ("Anna's profile is inactive", "status", False),
+        ("Anna's profile is active", "status", True),
         ("Anna's step is 2", "step", 2),
         ("Anna's born is 1951-04-30", "born", date(1951, 4, 30)),
         ("Anna's oxygen scale is 2", "spo2 scale", 2),
@@ -313,7 +319,11 @@ def test_crlf_bom_and_two_scenes_in_one_file():
         ("with rule x:", ["needs an expectation"]),
         ("for each:", ["at least one row"]),
         ("Nia never hears:", ["never hears"]),
-        ("hello world", ["cannot read 'hello world'", "allowed:"]),
+        ("Anna:", ["Anna says nothing"]),
+        ("Anna:   ", ["Anna says nothing"]),
+        ('Anna\'s plan is "weigh yourself daily 11:00"', ['"weigh yourself" daily 11:00']),
+        ("Anna's sms is hello", ["'hello' is not a phone number"]),
+        ("hello world", ["cannot read 'hello world'", "phms replay --help"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(line, parts):

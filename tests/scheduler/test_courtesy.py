@@ -137,8 +137,16 @@ def _changes(zone: str, now: datetime) -> bool:
 class TestAlways:
     @pytest.mark.parametrize("category", SAFE_WORDS)
     def test_safety_pages_and_answers_ignore_night_pause_and_consent(self, category):
-        person = replace(ANNA, quiet=NIGHT, paused_until=LATE + timedelta(days=9), consents=yes(False), active=False)
+        person = replace(ANNA, quiet=NIGHT, paused_until=LATE + timedelta(days=9), consents=yes(False))
         assert ask(message(category, priority=Priority.P1), person, now=LATE)[0] is Action.SEND
+
+    @pytest.mark.parametrize("priority", list(Priority))
+    @pytest.mark.parametrize("category", list(Category))
+    def test_who_has_left_hears_answers_safety_texts_and_what_became_of_an_emergency(self, category, priority):
+        urgent = category is Category.NOTICE and priority in (Priority.P1, Priority.P2)
+        heard = category in (Category.SAFETY, Category.REPLY) or urgent
+        expected = (Action.SEND, "") if heard else (Action.DROP, "inactive")
+        assert ask(message(category, priority=priority), replace(ANNA, active=False)) == expected
 
     @pytest.mark.parametrize("category", list(Category))
     @pytest.mark.parametrize(("state", "reason"), [(ContactState.STOPPED, "stopped"), (ContactState.DEAD, "dead")])
@@ -173,17 +181,16 @@ class TestNotice:
         assert ask(stale, now=LATE)[0] is Action.SEND
         assert ask(stale, now=LATE + timedelta(hours=1)) == (Action.DROP, "expired")
 
-    def test_waits_for_a_patients_pause_and_respects_withdrawn_consent(self):
+    def test_is_not_held_by_a_pause_but_respects_withdrawn_consent(self):
         paused = replace(ANNA, paused_until=LATE)
-        assert ask(message(Category.NOTICE), paused) == (Action.HOLD, "paused")
+        assert ask(message(Category.NOTICE), paused)[0] is Action.SEND
         assert ask(message(Category.NOTICE), replace(ANNA, consents=yes(False))) == (Action.DROP, "consent withdrawn")
-        assert ask(message(Category.NOTICE), replace(NIA, paused_until=LATE))[0] is Action.SEND
 
 
 class TestNudge:
     def test_goes_out_by_day_and_waits_at_night(self):
         assert ask(message())[0] is Action.SEND
-        found = verdict(message(), ANNA, (), COURTESY, LATE)
+        found = verdict(message(created_at=LATE), ANNA, (), COURTESY, LATE)
         assert (found.action, found.until) == (Action.HOLD, MORNING)
         awake = replace(ANNA, quiet=QuietHours(start=time(12), end=time(12)))
         assert ask(message(), awake, now=LATE)[0] is Action.SEND
@@ -205,8 +212,7 @@ class TestNudge:
 
     def test_expires(self):
         assert ask(message(expires_at=NOW)) == (Action.DROP, "expired")
-        assert ask(message(expires_at=MORNING), now=LATE) == (Action.DROP, "quiet hours, would expire")
-        assert ask(message(expires_at=MORNING + timedelta(minutes=1)), now=LATE)[0] is Action.HOLD
+        assert ask(message(expires_at=LATE), now=LATE) == (Action.DROP, "expired")
 
     def test_only_the_newest_of_one_activity(self):
         newer = message(id="n", created_at=NOW + timedelta(hours=1))
@@ -230,3 +236,86 @@ class TestNudge:
         never = [replace(c, state=SendState.DROPPED) for c in gone]
         assert ask(message(), recent=never)[0] is Action.SEND
         assert ask(message(Category.NOTICE), recent=gone)[0] is Action.SEND
+
+
+class TestAfterTheNight:
+    """A reminder that fell into quiet hours: late, but not lost, and one at most."""
+
+    MINUTE = timedelta(minutes=1)
+
+    def held(self, clock: str = "2026-03-04T21:30", **changes) -> Communication:
+        created_at = utc(clock, "Europe/Tallinn")
+        return message(created_at=created_at, expires_at=created_at + timedelta(hours=2), **changes)
+
+    def test_one_that_would_expire_meanwhile_is_held_and_goes_when_the_window_ends(self):
+        row = self.held()
+        found = verdict(row, ANNA, (), COURTESY, row.created_at)
+        assert (found.action, found.reason, found.until) == (Action.HOLD, "quiet hours", MORNING)
+        waiting = replace(row, not_before=found.until)
+        for late in (0, 29):
+            assert ask(waiting, now=MORNING + late * self.MINUTE)[0] is Action.SEND
+        assert ask(waiting, now=MORNING + 30 * self.MINUTE) == (Action.DROP, "expired")
+
+    def test_one_that_expired_while_it_waited_for_something_else_is_expired(self):
+        at = NOW + timedelta(hours=3)
+        refused = message(expires_at=at, not_before=at - self.MINUTE)
+        assert ask(refused, now=at) == (Action.DROP, "expired")
+        assert ask(refused, now=at - self.MINUTE)[0] is Action.SEND
+
+    def test_one_that_had_expired_before_the_night_is_not_held(self):
+        assert ask(self.held("2026-03-04T18:00"), now=LATE) == (Action.DROP, "expired")
+
+    @pytest.mark.parametrize(("hours", "action"), [(12, Action.HOLD), (12.01, Action.DROP)])
+    def test_a_dose_that_would_come_more_than_twelve_hours_late_does_not_come(self, hours, action):
+        row = message(created_at=MORNING - timedelta(hours=hours))
+        assert verdict(row, ANNA, (), COURTESY, LATE).action is action
+
+    def test_a_long_night_drops_its_evening(self):
+        long = replace(ANNA, quiet=QuietHours(start=time(19), end=time(8)))
+        row = self.held("2026-03-04T19:30")
+        assert ask(row, long, now=row.created_at) == (Action.DROP, "held too long")
+
+    def test_of_all_that_one_night_held_the_newest_goes_whatever_it_is_about(self):
+        about = ("weigh", "walk", "pill")
+        night = [
+            self.held(f"2026-03-05T0{n}:00", id=f"m{n}", params={"activity": a}, not_before=MORNING)
+            for n, a in enumerate(about)
+        ]
+        *older, newest = night
+        assert all(ask(row, recent=night, now=MORNING) == (Action.DROP, "newer one waits") for row in older)
+        assert ask(newest, recent=night, now=MORNING)[0] is Action.SEND
+        gone = replace(newest, state=SendState.DELIVERED, sent_at=MORNING)
+        assert ask(older[0], recent=[gone], now=MORNING) == (Action.DROP, "newer one waits")
+        never = replace(newest, state=SendState.DROPPED)
+        assert ask(older[0], recent=[never], now=MORNING)[0] is Action.SEND
+
+    def test_a_morning_reminder_of_its_own_does_not_take_the_place_of_the_nights(self):
+        row = self.held(not_before=MORNING)
+        fresh = message(id="n", created_at=MORNING, params={"activity": "walk"})
+        assert ask(row, recent=[row, fresh], now=MORNING)[0] is Action.SEND
+        assert ask(fresh, recent=[row, fresh], now=MORNING)[0] is Action.SEND
+
+    @pytest.mark.parametrize(
+        ("evening", "hours"), [("2026-03-28T21:30", 9.5), ("2026-10-24T21:30", 11.5), ("2026-10-24T21:00", 12)]
+    )
+    def test_both_nights_of_changing_clocks(self, evening, hours):
+        row = self.held(evening)
+        found = verdict(row, ANNA, (), COURTESY, row.created_at)
+        assert (found.action, found.until) == (Action.HOLD, row.created_at + timedelta(hours=hours))
+        waiting = replace(row, not_before=found.until)
+        assert ask(waiting, now=found.until - timedelta(seconds=1))[0] is Action.HOLD
+        assert ask(waiting, now=found.until)[0] is Action.SEND
+
+    def test_what_is_held_counts_on_the_day_it_goes_out(self):
+        row = self.held(not_before=MORNING)
+        evening = [
+            message(id=str(n), state=SendState.SENT, sent_at=LATE - timedelta(hours=2))
+            for n in range(COURTESY.nudges_per_day)
+        ]
+        assert ask(row, recent=evening, now=LATE)[0] is Action.HOLD
+        assert ask(row, recent=evening, now=MORNING)[0] is Action.SEND
+
+    def test_no_quiet_hours_at_all_means_the_clinics_neither(self):
+        awake = replace(ANNA, quiet=QuietHours(start=time(), end=time()))
+        row = self.held()
+        assert ask(row, awake, now=row.created_at)[0] is Action.SEND

@@ -7,7 +7,7 @@ import pytest
 
 from data.model.communication import SendState
 from data.model.escalation import EscalationState, PageState
-from data.model.people import ContactState
+from data.model.people import ContactState, Role
 from scheduler.escalation import (
     Answer,
     AskOwner,
@@ -81,11 +81,59 @@ class TestPaging:
             ("ann", "sms"),
         ]
 
-    @pytest.mark.parametrize("bad", [SendState.UNDELIVERED, SendState.FAILED, SendState.UNKNOWN, SendState.DROPPED])
+    @pytest.mark.parametrize("bad", [SendState.UNDELIVERED, SendState.FAILED, SendState.DROPPED])
     def test_a_bad_receipt_moves_to_the_next_channel_and_then_to_the_next_step(self, bad):
         play = Play.start(team=(replace(LEE, step=1), KIM), delivers=False)
         assert pages(play.receipt("e/r1.s1/dr-lee/sms", bad)) == [("dr-lee", "telegram")]
         assert pages(play.receipt("e/r1.s1/dr-lee/telegram", bad)) == [("dr-kim", "sms")]
+
+    def test_an_unknown_outcome_opens_the_next_channel_now_but_the_next_step_only_after_the_receipt_timer(self):
+        play = Play.start(team=(replace(LEE, step=1), KIM), delivers=False)
+        assert pages(play.receipt("e/r1.s1/dr-lee/sms", SendState.UNKNOWN)) == [("dr-lee", "telegram")]
+        play.wait(seconds=10)
+        assert play.receipt("e/r1.s1/dr-lee/telegram", SendState.UNKNOWN) == []
+        assert play.wait(seconds=49) == []
+        assert pages(play.wait(seconds=1)) == [("dr-kim", "sms")]
+
+    def test_an_unknown_page_that_turns_out_bad_is_waited_for_no_longer(self):
+        play = Play.start(delivers=False)
+        assert play.receipt("e/r1.s1/nia/sms", SendState.UNKNOWN) == []
+        assert pages(play.receipt("e/r1.s1/nia/sms", SendState.FAILED)) == [("dr-lee", "sms")]
+
+    def test_a_routine_page_of_unknown_fate_is_waited_for_a_minute(self):
+        play = Play.start(P3, delivers=False)
+        assert play.receipt("e/r1.s1/nia/sms", SendState.UNKNOWN) == [] and play.wait(seconds=59) == []
+        assert pages(play.wait(seconds=1)) == [("dr-lee", "sms")]
+
+    def test_a_page_of_unknown_fate_is_cancelled_by_an_answer_for_it_may_be_sent_again(self):
+        play = Play.start(delivers=False)
+        play.receipt("e/r1.s1/nia/sms", SendState.UNKNOWN)
+        assert Cancel(("e/r1.s1/nia/sms",)) in play.says(LEE, Verb.OK)
+
+    @pytest.mark.parametrize("bad", [SendState.FAILED, SendState.UNKNOWN])
+    @pytest.mark.parametrize(("policy", "breath"), [(P1, MIN), (P2, 3 * MIN), (P3, MIN)])
+    def test_a_bad_second_does_not_use_up_every_round(self, bad, policy, breath):
+        play = Play.start(policy, delivers=False)
+        began: dict[int, timedelta] = {}
+        for _ in range(60):
+            for page in play.escalation.pages:
+                began.setdefault(page.round, page.sent_at - START)
+            page = next((p for p in play.escalation.pages if p.state is PageState.TELLING), None)
+            if page is not None:
+                play.receipt(page.communication_id, bad)
+            else:
+                play.now = play.escalation.next_at
+                play.happens(Tick())
+        assert len(began) > 3
+        assert all(began[n + 1] >= began[n] + breath for n in range(1, len(began)))
+        exhausted = next(at for at, order in play.orders if isinstance(order, TellOperations))
+        if bad is SendState.FAILED:
+            assert exhausted == breath  # two rounds known to be in vain: operations hear it as the second ends
+
+    def test_no_from_the_last_of_the_ladder_does_not_page_them_again_in_the_same_second(self):
+        play = Play.start(team=(NIA,))
+        assert pages(play.says(NIA, Verb.NO)) == []
+        assert pages(play.wait(seconds=60)) == [("nia", "sms")]
 
     def test_a_missing_receipt_moves_on_after_its_timer(self):
         play = Play.start(team=(replace(LEE, step=1), KIM), delivers=False)
@@ -144,7 +192,7 @@ class TestPaging:
         play = Play.start()
         before = play.escalation
         assert play.happens(Tick()) == [] and play.escalation == before
-        play.now -= timedelta(hours=2)
+        play.now -= timedelta(seconds=2)
         assert play.happens(Tick()) == [] and play.escalation == before
 
 
@@ -231,6 +279,114 @@ class TestWalkingOn:
         assert play.wait(days=6) == [] and len(pages(play.wait(days=1))) == 3
 
 
+class TestWider:
+    """Each loud round of an urgent one reaches further than the one before."""
+
+    ANN = replace(clinician("Ann", None, "sms"), step=None)
+    CAREER = replace(clinician("Mia", None, "telegram"), role=Role.CARE_MANAGER)
+    GONE = replace(clinician("Zoe", None, "sms"), active=False)
+    EVERYBODY = (NIA, LEE, ANN, CAREER, GONE)
+
+    @pytest.mark.parametrize("policy", [P1, P2])
+    def test_clinicians_off_the_ladder_from_the_second_and_operations_again_from_the_third(self, policy):
+        play = Play.start(policy, team=self.EVERYBODY)
+        ladder_only = [("nia", "sms"), ("dr-lee", "sms"), ("dr-lee", "telegram")]
+        while play.escalation.state is not EXHAUSTED:
+            assert play.escalation.pages[-1].person_id in ("nia", "dr-lee")
+            play.now = play.escalation.next_at
+            first = play.happens(Tick())
+        assert pages(first) == ladder_only and of(TellOperations, first) == [TellOperations("nobody-answered")]
+        rounds = [play.wait(seconds=policy.repeat_every.total_seconds()) for _ in range(4)]
+        assert all(pages(orders) == [*ladder_only, ("ann", "sms")] for orders in rounds)
+        assert [len(of(TellOperations, orders)) for orders in rounds] == [0, 1, 1, 1]
+
+    def test_routine_ones_stay_with_the_ladder(self):
+        play = Play.start(P3, team=self.EVERYBODY)
+        play.wait(days=9)
+        assert play.escalation.repeats > 4
+        assert {order.person_id for _, order in play.orders if isinstance(order, TellPage)} == {"nia", "dr-lee"}
+
+    def test_with_nobody_on_the_ladder_they_are_paged_at_once(self):
+        play = Play.start(team=(self.ANN, self.CAREER))
+        assert play.orders == [
+            (0 * MIN, TellOperations("no-ladder")),
+            (0 * MIN, TellPage("e/r2.s0/ann/sms", "ann", "sms", 0, 2, False)),
+        ]
+        assert pages(play.wait(minutes=5)) == [("ann", "sms")]
+
+    def test_whoever_was_reached_so_may_take_it_and_hears_of_it_when_it_gets_worse(self):
+        play = Play.start(P2, team=(self.ANN,))
+        assert ("ann", "sms") in pages(play.raised(P1))
+        play.says(self.ANN, Verb.OK)
+        assert play.escalation.owner == "ann"
+
+    def test_a_new_walk_is_narrow_again(self):
+        play = Play.start(P2, team=self.EVERYBODY)
+        play.wait(hours=9)
+        play.raised(P1)
+        assert play.escalation.repeats == 0
+
+
+class TestTheClockIsSetBack:
+    """No timer waits for the lost hour to come again."""
+
+    def set_back(self, play: Play, **by: float) -> list:
+        play.now -= timedelta(**by)
+        return play.happens(Tick())
+
+    def test_pages_go_on_as_if_nothing_had_happened(self):
+        play = Play.start(delivers=False)
+        play.wait(seconds=40)
+        play.happens(Tick())
+        assert self.set_back(play, hours=1) == []
+        assert play.wait(seconds=19) == [] and pages(play.wait(seconds=1)) == [("dr-lee", "sms")]
+
+    def test_the_step_timer_and_the_patient_do_not_wait(self):
+        play = Play.start()
+        play.wait(minutes=4)
+        play.happens(Tick())
+        self.set_back(play, hours=1)
+        assert pages(play.wait(minutes=1)) == [("dr-lee", "sms")]
+        assert of(TellPatientNobody, play.wait(minutes=5)) == [TellPatientNobody()]
+        assert play.escalation.opened_at == START
+
+    def test_the_lease_and_the_question_do_not_wait(self):
+        play = Play.start()
+        play.says(NIA, Verb.OK)
+        self.set_back(play, hours=1)
+        assert play.wait(minutes=15) == []
+        first = of(AskOwner, play.wait(seconds=30))
+        self.set_back(play, minutes=15)
+        assert of(TellPage, play.wait(minutes=4, seconds=59)) == []
+        play.says(NIA, Verb.OK)
+        self.set_back(play, minutes=10)
+        second = of(AskOwner, play.wait(minutes=15, seconds=30))
+        assert len(first) == len(second) == 1 and first[0].communication_id != second[0].communication_id
+
+    def test_the_loud_rounds_do_not_wait(self):
+        play = Play.start()
+        play.wait(minutes=20)
+        self.set_back(play, hours=1)
+        assert len(pages(play.wait(minutes=5))) == 3
+
+    def test_a_taken_after_silence_is_still_one(self):
+        play = Play.start()
+        play.says(NIA, Verb.OK)
+        self.set_back(play, hours=1)
+        play.says(NIA, Verb.NO)
+        play.wait(minutes=10)
+        assert of(TellPatientTaken, play.says(NIA, Verb.OK)) == [TellPatientTaken("nia", True)]
+
+    def test_a_clock_that_trembles_moves_nothing(self):
+        play = Play.start()
+        for _ in range(50):
+            play.now += timedelta(seconds=1)
+            play.happens(Tick())
+            play.now -= timedelta(seconds=1)
+            play.happens(Tick())
+        assert play.escalation.answer_by == START + P1.ack_timer
+
+
 class TestThePatient:
     @pytest.mark.parametrize(
         ("policy", "after"),
@@ -311,7 +467,27 @@ class TestTheOwner:
         play.wait(minutes=5)
         before = play.escalation
         assert play.says(NIA, Verb.OK) == [Confirm("nia", "reply-yours", {"minutes": "10", "until": "23:25"})]
-        assert play.escalation == before
+        assert play.escalation == replace(before, looked_at=play.now)
+
+    def test_ok_in_the_last_third_renews_and_counts(self):
+        play = self.taken()
+        play.wait(minutes=9, seconds=59)
+        play.says(NIA, Verb.OK)
+        assert (play.escalation.lease_until, play.escalation.renewals) == (START + 15 * MIN, 0)
+        play.wait(seconds=1)
+        assert play.says(NIA, Verb.OK) == [Confirm("nia", "reply-yours", {"minutes": "15", "until": "23:35"})]
+        assert (play.escalation.lease_until, play.escalation.renewals) == (START + 25 * MIN, 1)
+        for _ in range(2):
+            play.wait(minutes=10)
+            play.says(NIA, Verb.OK)
+        play.wait(minutes=10)
+        assert keys(play.says(NIA, Verb.OK)) == ["reply-renewals-used"]
+
+    def test_ok_never_shortens_a_long_later(self):
+        play = self.taken(Verb.LATER, 240)
+        play.wait(minutes=200)
+        play.says(NIA, Verb.OK)
+        assert play.escalation.lease_until == START + 240 * MIN
 
     def test_silence_opens_it_again_owner_first_then_the_others(self):
         play = self.taken()
@@ -342,12 +518,15 @@ class TestTheOwner:
         play.says(NIA, Verb.LATER, 20)
         assert play.escalation.lease_until == START + timedelta(minutes=21) and play.escalation.renewals == 1
 
-    def test_nobody_else_can_take_pass_raise_or_delay_it(self):
+    def test_nobody_else_can_take_pass_raise_delay_or_close_it(self):
         play = self.taken()
         before = play.escalation
-        for verb in (Verb.OK, Verb.NO, Verb.UP, Verb.LATER):
-            assert keys(play.says(LEE, verb)) == ["reply-already-with"]
-            assert play.escalation == before
+        for verb in (Verb.OK, Verb.NO, Verb.UP, Verb.LATER, Verb.DONE):
+            for text in ("", "called her"):
+                assert play.says(LEE, verb, text=text) == [
+                    Confirm("dr-lee", "reply-already-with", {"owner": "Nia", "time": "23:10"})
+                ]
+                assert play.escalation == before
 
     @pytest.mark.parametrize(("verb", "key"), [(Verb.NO, "reply-passed"), (Verb.UP, "reply-moved-up")])
     def test_passing_goes_on_with_the_next_step(self, verb, key):
@@ -387,8 +566,8 @@ class TestClosing:
     def test_the_owner_closes_and_later_replies_hear_so(self):
         play = Play.start()
         play.says(NIA, Verb.OK)
-        play.says(NIA, Verb.DONE)
-        assert play.escalation.outcome == "done"
+        play.says(NIA, Verb.DONE, text="phoned")
+        assert play.escalation.outcome == "phoned"
         for verb in (Verb.OK, Verb.NO, Verb.UP, Verb.DONE, Verb.LATER):
             before = play.escalation
             assert play.says(LEE, verb) == [
@@ -407,11 +586,16 @@ class TestClosing:
         ]
         assert play.escalation.acked_at == play.escalation.closed_at == play.now
 
-    def test_somebody_else_who_closes_is_said_to_the_owner(self):
+    @pytest.mark.parametrize("text", ["", "  "])
+    def test_done_without_an_outcome_closes_nothing_and_asks_for_it(self, text):
         play = Play.start()
-        play.says(NIA, Verb.OK)
-        assert TellClosed(("nia",), "dr-lee") in play.says(LEE, Verb.DONE)
-        assert play.escalation.owner == "dr-lee"
+        for verb in (Verb.DONE, Verb.OK, Verb.DONE):
+            before = play.escalation
+            orders = play.says(NIA, verb, text=text)
+            if verb is Verb.DONE:
+                assert orders == [Confirm("nia", "reply-what-was-done")] and play.escalation == before
+        play.says(NIA, Verb.DONE, text="called her")
+        assert play.escalation.state is CLOSED
 
     def test_a_stranger_changes_nothing(self):
         play = Play.start()
@@ -465,14 +649,14 @@ class TestRaised:
     def test_what_comes_back_is_told_to_the_patient_anew(self):
         play = Play.start()
         play.wait(minutes=11)
-        play.says(NIA, Verb.DONE)
+        play.says(NIA, Verb.DONE, text="phoned")
         play.raised(P1)
         assert of(TellPatientNobody, play.wait(minutes=10)) == [TellPatientNobody()]
         assert of(TellPatientTaken, play.says(NIA, Verb.OK)) == [TellPatientTaken("nia", True)]
 
     def test_what_comes_back_after_closing_opens_the_same_one_again(self):
         play = Play.start()
-        play.says(NIA, Verb.DONE)
+        play.says(NIA, Verb.DONE, text="phoned")
         play.wait(minutes=20)
         assert pages(play.raised(P1)) == [("nia", "sms")]
         assert play.escalation.state is OPEN and play.escalation.outcome is None

@@ -42,6 +42,27 @@ OK, NO, UP, DONE, LATER, LIST, DETAILS = Verb
         ("?", None, DETAILS),
         ("list", None, LIST),
         ("LIST.", None, LIST),
+        ("list?", None, LIST),
+        ("427 ok?", "427", DETAILS),
+        ("427 no?", "427", DETAILS),
+        ("427 done?", "427", DETAILS),
+        ("done? 427", "427", DETAILS),
+        ("427 ok, who is it?", "427", DETAILS),
+        ("427 ok thanks, on my way", "427", OK),
+        ("ok 427 going there now", "427", OK),
+        ("427 ok 👍", "427", OK),
+        ("427 👍", "427", OK),
+        ("👍🏽👍🏽 427", "427", OK),
+        ("427 mine thanks", "427", OK),
+        ("I take 427", "427", OK),
+        ("427 I'll take it", "427", OK),
+        ("taking 427, thanks", "427", OK),
+        ("427 no I'm off today", "427", NO),
+        ("427 no i’m off today", "427", NO),
+        ("no 427 I'm in theatre", "427", NO),
+        ("427 no, busy", "427", NO),
+        ("427 no I can't take it", "427", NO),
+        ("427 pass to somebody near her", "427", NO),
     ],
 )
 def test_forms_of_one_meaning(text, code, verb):
@@ -62,6 +83,11 @@ def test_forms_of_one_meaning(text, code, verb):
         ("427 done gave 300 mg, ok now", "427", "gave 300 mg, ok now"),
         ("427 done no answer, will try list 513", "427", "no answer, will try list 513"),
         ("427 done is it ok?", "427", "is it ok?"),
+        ("called her, done 427", "427", "called her"),
+        ("called her. 427 done", "427", "called her."),
+        ("427 called her, done", "427", "called her"),
+        ("BP 150 over 90, done 427", "427", "BP 150 over 90"),
+        ("427 done thanks 👍", "427", ""),
     ],
 )
 def test_done_takes_the_rest_as_written(text, code, outcome):
@@ -89,7 +115,19 @@ def test_later_has_minutes(text, code, minutes):
     assert read_reply(text) == Reply(code=code, verb=LATER, minutes=minutes)
 
 
-@pytest.mark.parametrize("text", ["427 513", "ok 427 513", "427 ok 513 ok", "427 513 done both", "427 ok no", "no up"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "427 513",
+        "ok 427 513",
+        "427 ok 513 ok",
+        "427 513 done both",
+        "427 ok no",
+        "no up",
+        "427 ok and 513 too",
+        "513 called, done 427",
+    ],
+)
 def test_two_codes_or_two_wishes_are_ambiguous(text):
     reply = read_reply(text)
     assert reply is not None and reply.ambiguous
@@ -118,6 +156,27 @@ def test_two_codes_or_two_wishes_are_ambiguous(text):
         "a",
         "k",
         "427 later 30 40",
+        "427 ok but not now",
+        "427 ok if Lee can't",
+        "427 ok can’t come",
+        "427 ok I'm off today",
+        "427 ok I will look at her later",
+        "427 take it please",
+        "427 taking a break",
+        "427 I will not take it",
+        "427 no problem",
+        "no 427 problem",
+        "427 no change",
+        "427 n'o change",
+        "427 no I'll take it",
+        "not done 427",
+        "if she answers, done 427",
+        "when is it, done 427?",
+        "called her, done",
+        "ok thanks, on my way",
+        "Liked “P1 A-17. Reply 427 OK”",
+        "up there, 427",
+        "427 up she needs a doctor",
     ],
 )
 def test_what_is_not_in_the_grammar_is_not_guessed(text):
@@ -142,6 +201,11 @@ PIECES = st.sampled_from(
         "min",
         '"',
         "427ok",
+        "👍",
+        "take",
+        "I",
+        "n'o",
+        ",",
         "x",
         "١٢٣",
         "½",

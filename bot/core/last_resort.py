@@ -1,0 +1,65 @@
+"""When thinking fails: the screen, the ladder and the safety text, with nothing else between them that could break."""
+
+from datetime import datetime
+
+from bot.core.contact import say_safely
+from bot.core.draft import Draft
+from bot.core.facts import note_alarms
+from bot.core.kit import Kit, Team
+from bot.core.orders import carry_out
+from bot.core.respond import say_emergency
+from data.model.chart import Changes, Chart
+from data.model.concern import Flag, FlagState, Level
+from data.model.conversation import Alarm, RawMessage
+from data.model.people import Role
+from nlu.safety import screen
+from scheduler.escalation import open_escalation
+
+
+def respond_plainly(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:
+    """The changes of a message that could not be thought through: no parser, no rules, no dialogue.
+
+    An alarm opens its flag and its ladder straight from the words; anything else is answered with the emergency number.
+    """
+    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    alarms = screen(message.text)
+    draft.notes.append("answered plainly: thinking failed")
+    if not alarms:
+        number = kit.texts.emergency_number(draft.subject.zone)
+        text = kit.texts.say("cannot-read-now", draft.subject.language, number=number)
+        say_safely(draft, "cannot-read-now", text=text, channel=message.channel, address=message.address)
+        return draft.changes()
+    note_alarms(draft, message, alarms)
+    say_emergency(draft, message, alarms)
+    if draft.subject.role is not Role.STRANGER:
+        for alarm in alarms:
+            _raise_hand(draft, message, alarm)
+    return draft.changes()
+
+
+def _raise_hand(draft: Draft, message: RawMessage, alarm: Alarm) -> None:
+    """One flag and one ladder per alarm, unless that rule's flag waits for a person already."""
+    if any(flag.rule == alarm.rule and flag.state is FlagState.OPEN for flag in draft.chart.flags):
+        return
+    flag = Flag(
+        id=f"{draft.chart.subject}/flag/{alarm.rule}/{message.id}",
+        subject=draft.chart.subject,
+        rule=alarm.rule,
+        family=alarm.rule,
+        level=Level.CRITICAL,
+        state=FlagState.OPEN,
+        opened_at=draft.now,
+        seen_at=draft.now,
+        reason=f'says "{alarm.words}"',
+        escalation_id=f"{draft.chart.subject}/flag/{alarm.rule}/{message.id}/e1",
+    )
+    draft.flags[flag.id] = flag
+    step = open_escalation(
+        id=f"{flag.id}/e1",
+        subject=flag.subject,
+        flag_id=flag.id,
+        policy=draft.kit.policies.for_priority(Level.CRITICAL.priority),
+        team=draft.team.to_page(),
+        now=draft.now,
+    )
+    carry_out(draft, step)

@@ -1,0 +1,70 @@
+"""Charts and people as a store last read or wrote them: nothing is decoded twice, and all of it is safe to lose."""
+
+from collections.abc import Iterable
+
+from data.model.chart import Chart, Entry, merge_observations
+from data.model.people import Person
+from data.record.coding import decode_people
+
+# Charts of that many persons are remembered: those at work, not a whole clinic with a week of readings each.
+_CHARTS = 256
+
+
+class KnownCharts:
+    """The latest charts. What a chart was at one revision never changes, so the revision tells if it still holds."""
+
+    def __init__(self) -> None:
+        self._bare: dict[str, Chart] = {}
+        self._full: dict[str, Chart] = {}
+
+    def bare(self, subject: str, revision: int) -> Chart | None:
+        """The chart without its observations, if known as of that revision."""
+        return _at(self._bare, subject, revision)
+
+    def full(self, subject: str, revision: int) -> Chart | None:
+        """The chart with its observations, if known as of that revision."""
+        return _at(self._full, subject, revision)
+
+    def read(self, chart: Chart) -> None:
+        """Remember a chart without observations that was read."""
+        _put(self._bare, chart)
+
+    def read_full(self, chart: Chart) -> None:
+        """Remember a chart with its observations that was read."""
+        _put(self._full, chart)
+
+    def moved(self, after: Chart, entry: Entry) -> None:
+        """Remember that `entry` was written and led to `after` (without observations)."""
+        _put(self._bare, after)
+        before = self._full.pop(entry.subject, None)
+        if before is not None and before.revision == entry.revision - 1:
+            observations = merge_observations(before.observations, entry.changes.observations, entry.at)
+            _put(self._full, after.with_observations(observations) if observations else after)
+
+
+def _at(charts: dict[str, Chart], subject: str, revision: int) -> Chart | None:
+    known = charts.get(subject)
+    return known if known is not None and known.revision == revision else None
+
+
+def _put(charts: dict[str, Chart], chart: Chart) -> None:
+    charts.pop(chart.subject, None)
+    charts[chart.subject] = chart
+    if len(charts) > _CHARTS:
+        del charts[next(iter(charts))]
+
+
+class KnownPeople:
+    """Persons by the bytes that said them: of a clinic of thousands, only who changed is decoded again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, Person]] = {}
+
+    def of(self, rows: Iterable[tuple[str, bytes]]) -> tuple[Person, ...]:
+        """The persons of these rows (id and bytes), in their order."""
+        rows, known = list(rows), self._known
+        new = [row for row in rows if row[0] not in known or known[row[0]][0] != row[1]]
+        if new:
+            for (key, body), person in zip(new, decode_people(tuple(body for _, body in new)), strict=True):
+                known[key] = (body, person)
+        return tuple([known[key][1] for key, _ in rows])
