@@ -36,6 +36,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     carriers = tuple(ConsoleChannel(kind, terminal.heard) for kind in ChannelKind)
     house = House(record, SystemClock(), carriers, standard_kit(settings.handbook_path), standard_parser())
     try:
+        record.recover()
         if not record.people():
             sys.stdout.write(f"  The record {settings.store_url} is new: the demo's clinic moves in.\n")
             for person in clinic():

@@ -36,10 +36,7 @@ def test_a_broken_parser_blocks_neither_the_screen_nor_an_answer(problem):
 
 def test_an_error_while_thinking_still_answers_an_emergency(monkeypatch):
     built = house()
-    monkeypatch.setattr("bot.core.respond.note_facts", lambda *args: 1 / 0)
-    monkeypatch.setattr("bot.house.respond", lambda *args: 1 / 0)
-    monkeypatch.undo()
-    monkeypatch.setattr("bot.house.respond", lambda *args: 1 / 0)
+    monkeypatch.setattr("bot.front_desk.respond", lambda *args: 1 / 0)
     says(built, "my chest hurts")
     assert "Call 112" in heard(built, "A-17")[0]
     assert heard(built, "nia")[0].startswith("P1 A-17")
