@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core.receive import NO_PROVIDER_LEFT, SENDER_LOST
+from bot.trace import traced
 from data.model.communication import Category, Communication, SendState
 from data.model.event import ReceiptArrived
 from data.model.people import ContactPoint, ContactState, Person
@@ -33,7 +34,7 @@ def deliver_next(house: "House", lease: timedelta) -> bool:
     if outcome is None:
         return True
     event = ReceiptArrived(
-        id=f"sent:{row.id}#{row.attempts}{_mark(outcome)}",
+        id=f"sent:{row.id}#{row.attempts}{_mark(outcome, claim.token)}",
         communication_id=row.id,
         state=outcome.state,
         provider=outcome.provider,
@@ -45,10 +46,9 @@ def deliver_next(house: "House", lease: timedelta) -> bool:
     return True
 
 
-def _mark(outcome: Outcome) -> str:
-    """A hold is no attempt: its event is told apart by the time it holds until."""
-    held = outcome.state is SendState.QUEUED and outcome.retry_at is not None and not outcome.error
-    return f"@{outcome.retry_at.isoformat()}" if held and outcome.retry_at else ""
+def _mark(outcome: Outcome, token: int) -> str:
+    """A hold is no attempt: its event is told apart by the claim that found it, for it may be found held twice."""
+    return f"~{token}" if outcome.state is SendState.QUEUED and not outcome.error else ""
 
 
 def _attempt(house: "House", row: Communication, now: datetime) -> Outcome | None:
@@ -101,10 +101,12 @@ def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication
             return outcome
     if outcome.state is not SendState.QUEUED:
         return outcome
-    later = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(row.attempts, 6))
+    # A provider may ask for patience, within what a message can bear.
+    wished = outcome.retry_at or now + FIRST_WAIT * 2 ** min(row.attempts, 6)
+    later = max(now + FIRST_WAIT, min(now + LONGEST_WAIT, wished))
     if row.expires_at is not None and later > row.expires_at:
         return Outcome(SendState.DROPPED, error="expired")
-    return Outcome(SendState.QUEUED, error=outcome.error or "refused", retry_at=outcome.retry_at or later)
+    return Outcome(SendState.QUEUED, error=outcome.error or "refused", retry_at=later)
 
 
 def _hand_over(carrier: Channel, to: ContactPoint, row: Communication, now: datetime) -> Outcome:
@@ -113,5 +115,5 @@ def _hand_over(carrier: Channel, to: ContactPoint, row: Communication, now: date
         return carrier.send(to, row, now)
     except Exception as problem:
         # Its text may quote the message, so only its kind is logged.
-        log.error("provider %s raised %s on %s", carrier.name, type(problem).__name__, row.id)
+        log.error("provider %s raised %s on %s", carrier.name, type(problem).__name__, traced(row.id))
         return Outcome(SendState.UNKNOWN, provider=carrier.name, error="provider raised")

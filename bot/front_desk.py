@@ -1,7 +1,6 @@
 """The front desk: who wrote a message, in which role, and which part of the core answers it."""
 
 import logging
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from bot.core.desk import Heading, OpenCode, answer_staff, head, open_code, staf
 from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
+from bot.trace import traced
 from data.errors import Unavailable
 from data.model.chart import Changes, Chart
 from data.model.conversation import Parse, RawMessage
@@ -74,7 +74,7 @@ class FrontDesk:
         if holders:
             return (patients or staff or list(holders))[0]
         stranger = Person(
-            id="stranger-" + re.sub(r"[^0-9A-Za-z@-]", "_", f"{message.channel}-{message.address}"),
+            id=f"stranger-{traced(f'{message.channel}:{message.address}')}",
             code="unknown",
             name="unknown",
             role=Role.STRANGER,

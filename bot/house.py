@@ -12,13 +12,14 @@ from bot.core.observe import observe
 from bot.core.receive import receive
 from bot.delivery import deliver_next
 from bot.front_desk import FrontDesk
+from bot.trace import traced
 from data.errors import Conflict, Unavailable
 from data.model.chart import Changes, Chart
 from data.model.communication import SendState
 from data.model.conversation import RawMessage
 from data.model.event import DueFired, PersonChanged, ReadingsArrived, ReceiptArrived
 from data.model.observation import Observation
-from data.model.people import ChannelKind, Person
+from data.model.people import ChannelKind, ContactPoint, ContactState, Person
 from data.model.plan import Activity
 from data.ports import Channel, Clock, Parser, Record
 
@@ -51,8 +52,21 @@ class House:
 
     def enrol(self, person: Person, activities: tuple[Activity, ...] = (), *, event_id: str) -> None:
         """Record a new or changed person, with their care plan. Raises `BadInput` for what cannot be worked with."""
-        event, now = PersonChanged(id=event_id, person=person, activities=activities), self.now()
+        event = PersonChanged(id=event_id, person=self._heeding_stop(person), activities=activities)
+        now = self.now()
         self.commit(person.id, event_id, "enrol", "clinic", now, lambda c, t: enrol(c, event, self.kit, t, now))
+
+    def _heeding_stop(self, person: Person) -> Person:
+        """STOP belongs to the number: whoever is enrolled with it later is not written to there either."""
+        contacts = tuple(replace(c, state=ContactState.STOPPED) if self._is_stopped(c) else c for c in person.contacts)
+        return replace(person, contacts=contacts)
+
+    def _is_stopped(self, contact: ContactPoint) -> bool:
+        held = (c for p in self.record.holders(contact.system, contact.value) for c in p.contacts)
+        return any(
+            c.state is ContactState.STOPPED and (c.system, c.value.strip()) == (contact.system, contact.value.strip())
+            for c in held
+        )
 
     def hear(self, channel: ChannelKind, address: str, text: str, provider_message_id: str) -> bool:
         """Keep an inbound message for ever; False when the provider sent it before. Thinking comes later."""
@@ -141,21 +155,25 @@ class House:
         claimed = self.record.claim_due(now, LEASE)
         if claimed is None:
             return False
-        due, claim = claimed
-        # A row that is claimed before its time (the clock was set back) is an event of its own.
-        again = f"~{claim.token}" if due.due_at > now else ""
-        event = DueFired(id=f"due:{due.id}@{due.due_at.isoformat()}{again}", due=due)
+        due, _ = claimed
+        event = DueFired(id=f"due:{due.id}@{due.due_at.isoformat()}#{due.written}", due=due)
         try:
             self.commit(due.subject, event.id, "timer", "clock", now, lambda c, t: fire(c, event, self.kit, t, now))
         except (Conflict, Unavailable):
             raise
         except Exception as problem:
-            log.error("timer %s could not be fired: %s", due.id, type(problem).__name__)
+            log.error("timer %s could not be fired: %s", traced(due.id), type(problem).__name__)
         return True
 
     def work_delivery(self) -> bool:
-        """Hand over the next message of the outbox."""
-        return deliver_next(self, LEASE)
+        """Hand over the next message of the outbox. One that breaks is tried again when its lease has lapsed."""
+        try:
+            return deliver_next(self, LEASE)
+        except (Conflict, Unavailable):
+            raise
+        except Exception as problem:
+            log.error("a delivery could not be worked: %s", type(problem).__name__)
+            return True
 
     def commit(
         self,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.draft import Draft
-from data.model.communication import Category
+from data.model.communication import Category, Communication
 from data.model.concern import Priority
 from data.model.conversation import RawMessage
 from data.model.people import ChannelKind, ContactState, Person, Role
@@ -49,10 +49,20 @@ def carrier_word_said(draft: Draft, message: RawMessage, word: str) -> None:
     draft.notes.append(f"carrier word {word} on {message.channel}")
     if word != "stop":
         return
-    subject = draft.chart.subject
-    draft.cancel_queued("stopped", lambda row: row.recipient == subject and row.channel is message.channel)
+    left = any(c.system is message.channel and c.state is ContactState.ACTIVE for c in contacts)
+    draft.cancel_queued("stopped", lambda row: _meant_for(row, draft, message, left))
     if contacts != before and draft.subject.role is not Role.STRANGER:
         _tell_of_stop(draft, draft.subject, message.channel)
+
+
+def _meant_for(row: Communication, draft: Draft, message: RawMessage, left: bool) -> bool:
+    """Whether a queued row would go to the number that sent STOP.
+
+    A safety text stays: it is dropped at send time, where the way to another number or to the phone is known.
+    """
+    if row.recipient != draft.chart.subject or row.channel is not message.channel or row.category is Category.SAFETY:
+        return False
+    return row.address.strip() == message.address.strip() if row.address else not left
 
 
 def _tell_of_stop(draft: Draft, who: Person, channel: ChannelKind) -> None:
@@ -81,6 +91,8 @@ def resume(draft: Draft) -> None:
 
 def tell_care_managers(draft: Draft, key: str, **values: str) -> None:
     """A task for whoever looks after enrolment and contact; carries the patient's code only."""
+    if not draft.team.care_managers():
+        draft.notes.append(f"nobody works here who could be told: {key}")
     for person in draft.team.care_managers():
         text = draft.kit.texts.say(key, person.language, patient=draft.subject.code, **values)
         draft.say(person, key, Category.OPERATIONS, text=text)

@@ -39,6 +39,8 @@ class Heading:
 
 # How long a bare "ok" can be about a page: "exactly one unacknowledged code went to this person in the last hour".
 RECENT = timedelta(hours=1)
+# Sentences that ask for an answer; "taken by" and the like do not.
+_ASKING = ("page", "page-again", "ask-owner", "reopened", "wrote-again")
 
 
 def open_code(use: CodeUse, chart: Chart, who: Person) -> OpenCode | None:
@@ -50,9 +52,9 @@ def open_code(use: CodeUse, chart: Chart, who: Person) -> OpenCode | None:
         row.sent_at or row.created_at
         for row in chart.communications
         if row.recipient == who.id
-        and row.category is Category.PAGE
+        and row.text_key in _ASKING
         and row.escalation_id == escalation.id
-        and row.state not in (SendState.QUEUED, SendState.DROPPED, SendState.FAILED)
+        and row.state not in (SendState.QUEUED, SendState.DROPPED, SendState.FAILED, SendState.UNDELIVERED)
     ]
     return OpenCode(use, escalation, chart.person.code, max(times, default=None))
 

@@ -59,7 +59,7 @@ class Draft:
             flags=tuple(self.flags.values()),
             escalations=tuple(self.escalations.values()),
             communications=tuple(self.communications.values()),
-            dues=tuple(self.dues.values()),
+            dues=tuple(replace(due, written=self.chart.revision + 1) for due in self.dues.values()),
             dialogue=self.dialogue,
             notes=tuple(self.notes),
         )

@@ -28,7 +28,9 @@ def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetim
     for activity in event.activities:
         draft.activities[activity.id] = activity
     for activity in (known | draft.activities).values():
-        if moved or known.get(activity.id) != activity:
+        # A reminder that is due already fires first and sets its next time itself.
+        overdue = activity.active and any(d.ref == activity.id and d.due_at <= now for d in chart.dues)
+        if (moved or known.get(activity.id) != activity) and not overdue:
             schedule(draft, activity, after=now)
     if not (draft.person.active and draft.person.consents_to(Purpose.MESSAGING)):
         draft.cancel_queued("no longer wanted", lambda row: row.category in (Category.NUDGE, Category.NOTICE))
@@ -52,9 +54,9 @@ def _kept(person: Person, before: Person | None) -> Person:
     """A new profile does not undo what the person told us themselves: STOP and PAUSE stay."""
     if before is None:
         return person
-    states = {(c.system, c.value): c.state for c in before.contacts}
+    states = {(c.system, c.value.strip()): c.state for c in before.contacts}
     contacts = tuple(
-        replace(c, state=states.get((c.system, c.value), c.state)) if c.state is ContactState.ACTIVE else c
+        replace(c, state=states.get((c.system, c.value.strip()), c.state)) if c.state is ContactState.ACTIVE else c
         for c in person.contacts
     )
     return replace(person, contacts=contacts, paused_until=person.paused_until or before.paused_until)

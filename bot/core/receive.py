@@ -9,6 +9,7 @@ from bot.core.kit import Kit, Team, usable
 from bot.core.orders import carry_out
 from data.model.chart import Changes, Chart
 from data.model.communication import Category, Communication, SendState
+from data.model.escalation import EscalationState, PageState
 from data.model.event import ReceiptArrived
 from data.model.people import ChannelKind, Role
 from scheduler.escalation import PageReceipt, advance
@@ -63,8 +64,11 @@ def receive(chart: Chart, event: ReceiptArrived, kit: Kit, team: Team, now: date
 
 
 def _of_another_try(row: Communication, event: ReceiptArrived) -> bool:
-    """A bad receipt of a provider that has failed this message before says nothing about the try that is under way."""
-    return event.state.bad and bool(event.provider_id) and event.provider in row.tried
+    """A late word of a provider that has failed this message says nothing about the try that is under way.
+
+    Only that it was delivered after all is news, whoever says it.
+    """
+    return bool(event.provider_id) and event.provider in row.tried and event.state.rank < SendState.DELIVERED.rank
 
 
 def _refused(draft: Draft, row: Communication, event: ReceiptArrived) -> None:
@@ -112,7 +116,7 @@ def _again(draft: Draft, settled: Communication, row: Communication, event: Rece
         draft.communications[row.id] = replace(settled, state=SendState.QUEUED, not_before=draft.now + wait)
         return True
     failed_by = settled.provider
-    if not event.state.bad or row.category is Category.NUDGE or not failed_by:
+    if not event.state.bad or row.category is Category.NUDGE or not failed_by or (page and not _waiting(draft, row)):
         return False
     if row.category in _MUST_ARRIVE and _channels_left(draft, row):
         return False
@@ -122,6 +126,15 @@ def _again(draft: Draft, settled: Communication, row: Communication, event: Rece
         settled, state=SendState.QUEUED, provider="", provider_id="", tried=(*row.tried, failed_by), not_before=None
     )
     return True
+
+
+def _waiting(draft: Draft, row: Communication) -> bool:
+    """Whether a page is still wanted: nobody has taken its case, and its reader has not declined."""
+    escalation = draft.chart.escalation(row.escalation_id or "")
+    if escalation is None or escalation.state not in (EscalationState.OPEN, EscalationState.EXHAUSTED):
+        return False
+    states = {page.state for page in escalation.pages if page.communication_id == row.id}
+    return bool(states & {PageState.TELLING, PageState.UNKNOWN})
 
 
 def _channels_left(draft: Draft, row: Communication) -> list[ChannelKind]:
@@ -143,16 +156,36 @@ def _page_of(chart: Chart, row: Communication) -> bool:
 
 def _another_way(draft: Draft, row: Communication, why: str) -> None:
     """What must be known goes to the recipient's next address; a patient with none left must be phoned."""
-    to_patient = row.recipient == draft.chart.subject and draft.subject.role is Role.PATIENT
+    to_patient = row.recipient == draft.chart.subject and draft.subject.role in (Role.PATIENT, Role.PROXY)
     told = _WHY.get(why, "not delivered")
     if row.category in _MUST_ARRIVE:
         left = _channels_left(draft, row)
         if left:
             _copy(draft, row, left[0])
+        elif _by_another_provider(draft, row):
+            return
         elif to_patient and row.category is Category.SAFETY and not _phoning(draft):
             tell_care_managers(draft, "unreachable", why=told)
     elif row.category is Category.REPLY and to_patient and why != "stopped":
         tell_care_managers(draft, "not-delivered", why=told)
+
+
+def _by_another_provider(draft: Draft, row: Communication) -> bool:
+    """When every channel has failed once, the copy that has a provider to try left goes again through that one."""
+    rows = {c.id: c for c in draft.chart.communications} | draft.communications
+    for copy in rows.values():
+        same = _original(copy.id) == _original(row.id)
+        if same and copy.state.bad and copy.provider and copy.provider not in copy.tried:
+            draft.communications[copy.id] = replace(
+                copy,
+                state=SendState.QUEUED,
+                provider="",
+                provider_id="",
+                tried=(*copy.tried, copy.provider),
+                not_before=None,
+            )
+            return True
+    return False
 
 
 def _phoning(draft: Draft) -> bool:

@@ -44,6 +44,7 @@ class Due:
     """A timer as a row: fires once at or after `due_at`. `id` derives from its cause and occurrence.
 
     `ref` names what it is about (an activity or an escalation). `done` removes it.
+    `written` is the revision of the chart that set it: the same time set anew is another firing.
     """
 
     id: str
@@ -52,3 +53,4 @@ class Due:
     ref: str
     due_at: datetime
     done: bool = False
+    written: int = 0
