@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
-from data.model.communication import Communication, SendState
+from data.model.communication import Category, Communication, SendState
 from data.model.concern import Flag, FlagState, RiskAssessment
 from data.model.conversation import Dialogue
 from data.model.escalation import Escalation, EscalationState
@@ -15,6 +15,8 @@ from data.model.plan import Activity, Due
 
 # How long settled rows stay in the chart itself; the journal keeps them for ever.
 KEEP = timedelta(hours=24)
+# Messages with a last word (delivered, failed ...) leave sooner: an unanswered P1 makes hundreds of them a day.
+KEEP_ARRIVED = timedelta(hours=2)
 _KEEP_SYMPTOMS = timedelta(days=30)
 # How much measured history a chart carries: the longest look-back of any rule (weight over a week), and a day.
 WINDOW = timedelta(days=8)
@@ -44,8 +46,8 @@ class Chart:
     Observations are those of the last 8 days (`WINDOW`), oldest first.
 
     Of communications, flags, escalations and dues, the chart holds what is open and what settled in the last
-    24 hours; `record.journal` has the rest. A message that was handed over counts as settled: some channels
-    never tell what became of it, and it would stay for ever.
+    24 hours (messages with a last word: 2 hours); `record.journal` has the rest. A message that was handed over
+    counts as settled: some channels never tell what became of it, and it would stay for ever.
     """
 
     subject: str
@@ -104,7 +106,9 @@ class Chart:
             assessment=changes.assessment or self.assessment,
             flags=_flags(_lay(self.flags, changes.flags), settled, at),
             escalations=_escalations(_lay(self.escalations, changes.escalations), settled, at),
-            communications=_communications(_lay(self.communications, changes.communications), settled),
+            communications=_communications(
+                _lay(self.communications, changes.communications), settled, at - KEEP_ARRIVED
+            ),
             dues=_dues(_lay(self.dues, changes.dues)),
             dialogue=changes.dialogue or self.dialogue,
         )
@@ -158,9 +162,22 @@ def _escalations(rows: tuple[Escalation, ...], settled: datetime, at: datetime) 
     return tuple([row for row in rows if row.state is not closed or (row.closed_at or at) > settled]) if rows else rows
 
 
-def _communications(rows: tuple[Communication, ...], settled: datetime) -> tuple[Communication, ...]:
-    queued = SendState.QUEUED
-    return tuple([row for row in rows if row.created_at > settled or row.state is queued]) if rows else rows
+def _communications(rows: tuple[Communication, ...], settled: datetime, arrived: datetime) -> tuple[Communication, ...]:
+    """Queued ones stay; reminders and those with no last word yet for a day; what has one, for a shorter while."""
+    queued, nudge = SendState.QUEUED, Category.NUDGE
+    return (
+        tuple(
+            [
+                row
+                for row in rows
+                if row.created_at > arrived
+                or row.state is queued
+                or (row.created_at > settled and (row.category is nudge or not row.state.final))
+            ]
+        )
+        if rows
+        else rows
+    )
 
 
 def _dues(rows: tuple[Due, ...]) -> tuple[Due, ...]:

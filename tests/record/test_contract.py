@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from data.errors import BadInput, Conflict
-from data.model.chart import KEEP, WINDOW, Changes, Chart
+from data.model.chart import KEEP, KEEP_ARRIVED, WINDOW, Changes, Chart
 from data.model.communication import Category, SendState
 from data.model.concern import Priority
 from data.model.observation import Observation
@@ -368,8 +368,10 @@ class TestOutbox:
     @pytest.mark.parametrize("state", SendState)
     def test_a_day_later_only_what_is_still_queued_is_in_the_chart(self, record: Record, state: SendState) -> None:
         put(record, "e1", Changes(communications=(sms("c", state=state),)))
-        put(record, "e2", Changes(), now=NOW + KEEP - MINUTE)
+        put(record, "e2", Changes(), now=NOW + KEEP_ARRIVED - MINUTE)
         assert len(record.chart("anna").communications) == 1
+        put(record, "e2b", Changes(), now=NOW + KEEP - MINUTE)
+        assert len(record.chart("anna").communications) == (not state.final)
         put(record, "e3", Changes(), now=NOW + KEEP)
         assert len(record.chart("anna").communications) == (state is SendState.QUEUED)
 
