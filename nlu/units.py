@@ -96,10 +96,15 @@ def read_unit(text: str) -> str | None:
     >>> read_unit("mmol/l please"), read_unit("80 kg")
     ('mmol/L', None)
     """
-    said = tuple(word for word in words_of(text[:_ANSWER]) if word not in words_of(_file().filler))
     if len(text) > _ANSWER:
         return None
+    said = tuple(word for word in words_of(text) if word not in _filler())
     return next((unit.ucum for unit in _by_words().get(said, ()) if unit.ucum), None)
+
+
+@cache
+def _filler() -> frozenset[str]:
+    return frozenset(words_of(_file().filler))
 
 
 def spelling(ucum: str) -> str:

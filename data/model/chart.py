@@ -17,7 +17,7 @@ from data.model.plan import Activity, Due
 KEEP = timedelta(hours=24)
 # Messages with a last word (delivered, failed ...) leave sooner: an unanswered P1 makes hundreds of them a day.
 KEEP_ARRIVED = timedelta(hours=2)
-_KEEP_SYMPTOMS = timedelta(days=30)
+_KEEP_SYMPTOMS = timedelta(days=2)
 # How much measured history a chart carries: the longest look-back of any rule (weight over a week), and a day.
 WINDOW = timedelta(days=8)
 
