@@ -79,7 +79,7 @@ class Terminal:
             hint = f"; did you mean {people[close[0]].name}?" if close else ""
             names = ", ".join(p.name for p in people.values())
             raise BadInput(f"nobody here is called {name!r}{hint} (known: {names})")
-        self._speaker = fitting
+        self._speaker, self._zone = fitting, fitting.tz
 
     def _say(self, text: str) -> None:
         speaker = self._speaker
@@ -99,7 +99,7 @@ class Terminal:
         if word == "as":
             self.speak_as(rest)
         elif word == "skip":
-            self._skip(parse_duration(rest))
+            self._skip(parse_duration(rest or "10 min"))
         elif word == "risk":
             self._risk(rest)
         elif word == "who":
@@ -107,6 +107,8 @@ class Terminal:
                 where = ", ".join(f"{c.system} {c.value}" for c in person.contacts)
                 self._write(f"  {person.name:10} {person.title:14} {person.code:8} {where}\n")
         else:
+            if word not in ("help", "h", "?", ""):
+                self._write(f"  there is no :{word}\n")
             self._write(HELP)
         return True
 

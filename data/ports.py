@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from data.model.chart import Changes, Chart, Entry
+from data.model.audit import Entry
+from data.model.chart import Changes, Chart
 from data.model.communication import Communication, SendState
 from data.model.conversation import Parse, RawMessage
 from data.model.observation import Observation

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.settings import Settings
+from data.errors import BadInput
 
 if TYPE_CHECKING:
     from bot.scene.run import Failure
@@ -43,6 +44,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from bot.wire import standard_kit, standard_parser
 
     scenes = read_file(Path(options.scene)) if options.scene else read((files("bot.demo") / SCENE).read_text(), SCENE)
+    if options.interactive and options.speaker.casefold() not in {name.casefold() for name in scenes[0].cast}:
+        raise BadInput(f"--as {options.speaker!r} is not of this clinic; it has {', '.join(scenes[0].cast)}")
     home = settings.home_path / "demo"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     keeping = OnDisk(home / "record.sqlite")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from bot.scene.backstage import Said
 from bot.scene.stage import Stage
-from data.model.chart import Entry
+from data.model.audit import Entry
 from data.model.concern import Flag, FlagState, Level, RiskAssessment
 
 # Jumps of the clock before it, when, order, place after its cause, text.

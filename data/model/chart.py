@@ -1,4 +1,4 @@
-"""Everything known about one person (Chart), what an event adds to it (Changes), and the journal's Entry."""
+"""Everything known about one person (Chart), and what an event adds to it (Changes)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -112,19 +112,6 @@ class Chart:
             dues=_dues(_lay(self.dues, changes.dues)),
             dialogue=changes.dialogue or self.dialogue,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One journal entry: the commit itself. Unique by `subject, revision` and by `subject, event_id`."""
-
-    subject: str
-    revision: int
-    event_id: str
-    kind: str
-    actor: str
-    at: datetime
-    changes: Changes
 
 
 class _Row(Protocol):

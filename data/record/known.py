@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from data.model.chart import Chart, Entry, merge_observations
+from data.model.audit import Entry
+from data.model.chart import Chart, merge_observations
 from data.model.people import Person
 from data.record.coding import decode_people
 

@@ -6,7 +6,8 @@ from threading import RLock
 from typing import TypeVar
 
 from data.errors import Conflict
-from data.model.chart import Changes, Chart, Entry
+from data.model.audit import Entry
+from data.model.chart import Changes, Chart
 from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.observation import Observation

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from data.model.chart import WINDOW, Changes, Chart, Entry
+from data.model.audit import Entry
+from data.model.chart import WINDOW, Changes, Chart
 from data.model.communication import Category, Communication, SendState
 from data.model.concern import Priority
 from data.model.observation import Observation

@@ -9,7 +9,8 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from data.errors import BadFile, Conflict
-from data.model.chart import Changes, Chart, Entry
+from data.model.audit import Entry
+from data.model.chart import Changes, Chart
 from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.observation import Observation

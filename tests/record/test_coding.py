@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import BadFile, BadInput
-from data.model.chart import Changes, Chart, Entry
+from data.model.audit import Entry
+from data.model.chart import Changes, Chart
 from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.observation import Observation

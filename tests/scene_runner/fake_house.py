@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from bot.core.kit import Kit
 from bot.words.texts import load_texts
-from data.model.chart import Changes, Chart, Entry
+from data.model.audit import Entry
+from data.model.chart import Changes, Chart
 from data.model.communication import Category, Communication, SendState
 from data.model.concern import Evidence, Finding, Flag, FlagState, Level, RiskAssessment
 from data.model.conversation import Parse
