@@ -47,7 +47,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if options.interactive and options.speaker.casefold() not in {name.casefold() for name in scenes[0].cast}:
         raise BadInput(f"--as {options.speaker!r} is not of this clinic; it has {', '.join(scenes[0].cast)}")
     home = settings.home_path / "demo"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (settings.home_path, home):
+        # Each by itself: the mode of a missing parent would be whatever the machine's default is.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keeping = OnDisk(home / "record.sqlite")
     say = sys.stdout.write
     say(f"{INTRODUCTION}\n")

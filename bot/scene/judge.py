@@ -55,7 +55,6 @@ class Judge:
     permits: dict[str, list[Pattern]] = field(default_factory=dict)
     _passing: dict[str, list[Pattern]] = field(default_factory=dict)
     _never: list[tuple[int, NeverHears]] = field(default_factory=list)
-    _shut: list[tuple[int, FlagIs]] = field(default_factory=list)
     _claimed: dict[FlagChange, dict[tuple[str, int], int]] = field(default_factory=dict)
 
     def check(self, step: Expectation, number: int, words: dict[str, str]) -> None:
@@ -84,11 +83,6 @@ class Judge:
         for number, never in self._never:
             try:
                 self._never_hears(never)
-            except Unmet as unmet:
-                raise _on_line(unmet, number) from None
-        for number, shut in self._shut:
-            try:
-                self._does_not_open(shut)
             except Unmet as unmet:
                 raise _on_line(unmet, number) from None
         self._nobody_surprised(None)
@@ -198,7 +192,6 @@ class Judge:
         if step.change is FlagChange.DOES_NOT_OPEN:
             if step.within is not None:
                 self.stage.advance_to(self.stage.now + step.within)
-            self._shut.append((number, step))
             self._does_not_open(step)
             return
         outcome = step.outcome.bind(words) if step.outcome else None

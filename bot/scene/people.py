@@ -37,9 +37,9 @@ def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetim
     if name.casefold() in (known.casefold() for known in cast):
         raise BadInput(f"{name} is introduced twice")
     person = Person(id=slug(name), code="", name=name, role=role, title=title, zone=zone)
-    if role is Role.PATIENT:
+    if role in (Role.PATIENT, Role.PROXY):
         person = replace(person, consents=_consents(True, start_at))
-    settings = [pair for column in rest for pair in _NEXT_KEY.split(column)]
+    settings = [pair for column in rest for pair in _pairs(column)]
     plan, chosen_id = Plan(()), None
     for setting in settings:
         key, value = _key_and_value(setting)
@@ -54,6 +54,22 @@ def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetim
     person_id, code = _identity(person, chosen_id, cast)
     person = replace(person, id=person_id, code=code)
     return Part(person=person, number=number, activities=plan_of(person, plan))
+
+
+def _pairs(column: str) -> list[str]:
+    """Key and value pairs of a column: two spaces part them, and one where only one was typed.
+
+    A limit or a plan may itself hold a word that is a key ("limits oxygen below 90"), so those are read whole first.
+    """
+    key, value = _key_and_value(column)
+    if key.casefold() in ("limit", "limits", "plan"):
+        try:
+            read_field(key, value, people_key=True)
+        except BadInput:
+            pass
+        else:
+            return [column]
+    return _NEXT_KEY.split(column)
 
 
 def _name_and_role(columns: list[str], line: str) -> tuple[str, str, list[str]]:

@@ -1,5 +1,6 @@
 """Rasa's `test_stories.yml` as scenes: one user, no clock; each story becomes a scene with one patient."""
 
+import difflib
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,11 @@ from data.model.people import ChannelKind, Consent, ContactPoint, Person, Purpos
 from data.model.people import Role as PersonRole
 
 USER = "User"
+# What a step of a Rasa story may be; those without words or messages mean nothing here.
+_STEP_KEYS = (
+    "user", "bot", "action", "intent", "entities", "or",
+    "slot_was_set", "active_loop", "checkpoint", "sender", "metadata",
+)  # fmt: skip
 _START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 # "[tomorrow](date)" and "[tomorrow]{"entity": "date"}" mark an entity; the user wrote "tomorrow".
 _ENTITY = re.compile(r"\[([^\]\[]+)\](?:\([^)]*\)|\{[^}]*\})")
@@ -68,8 +74,13 @@ def _lines(step: yaml.Node, name: str, knows: Callable[[str], bool], notes: list
             known = True
             yield from _made(key, _scalar(node), number, knows, notes)
     if not known:
-        keys = ", ".join(_scalar(k) for k, _ in step.value)
-        notes.append(f"line {number}: `{keys}` has no meaning here and is left out")
+        keys = [_scalar(k) for k, _ in step.value]
+        for key in keys:
+            if key not in _STEP_KEYS:
+                near = difflib.get_close_matches(key, _STEP_KEYS, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise BadFile(f"{name}:{number}: a story has no step {key!r}{hint}; allowed: {', '.join(_STEP_KEYS)}")
+        notes.append(f"line {number}: `{', '.join(keys)}` has no meaning here and is left out")
 
 
 def _made(key: str, value: str, number: int, knows: Callable[[str], bool], notes: list[str]) -> Iterator[Line]:

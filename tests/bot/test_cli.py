@@ -122,6 +122,7 @@ def test_demo_runs_computes_and_says_where_the_record_is(own_home):
     record = own_home / "home" / "demo" / "record.sqlite"
     assert f"The record is kept in {record}" in done.stdout
     assert record.stat().st_mode & 0o777 == 0o600
+    assert [p.stat().st_mode & 0o777 for p in (own_home / "home", record.parent)] == [0o700, 0o700]
 
 
 def test_demo_goes_on_as_a_chat():

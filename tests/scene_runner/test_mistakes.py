@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.cli.main import main
 from bot.scene.forms import FORMS
+from bot.scene.rasa import read_rasa
 from bot.scene.reader import read
 from bot.scene.replay import Company, replay
 from bot.scene.run import run
@@ -133,3 +134,15 @@ def test_a_directory_holds_rasa_stories_too(tmp_path):
     out = io.StringIO()
     assert replay([tmp_path], out=out, company=Company(kit(), EchoParser(), FakeKeeping())) == 1
     assert "6 scenes: " in out.getvalue()
+
+
+def test_a_limit_that_holds_a_key_word_is_read_whole():
+    text = "Scene: x\nStart: 2026-03-03 10:00 UTC\nPeople:\n  Anna  patient  sms +1  limits oxygen below 90\n---\n"
+    (read_one,) = read(text, "x.scene")
+    assert [(limit.code, limit.low) for limit in read_one.cast["Anna"].person.limits] == [("oxygen-saturation", 90.0)]
+
+
+def test_a_misspelt_step_of_a_rasa_story_is_an_error():
+    text = "stories:\n- story: a\n  steps:\n  - usr: hi\n"
+    with pytest.raises(BadFile, match=r"x.yml:4: a story has no step 'usr'; did you mean 'user'"):
+        read_rasa(text, "x.yml", lambda key: True)
