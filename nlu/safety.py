@@ -265,6 +265,11 @@ def _phrases(words: RedFlagWords) -> list[Phrase]:
     return [p for key, block in keyed for p in compile_block(block, key, words.language, words.sets, name)]
 
 
+def alarm_rules() -> frozenset[str]:
+    """The ids of every rule that the screen may raise."""
+    return frozenset(_screen().flags)
+
+
 def check() -> list[str]:
     """Problems of the lexicons, one line each: unreadable files, unknown rules and parts, examples that fail."""
     try:

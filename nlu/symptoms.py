@@ -16,6 +16,8 @@ from nlu.tokens import Tokens, words_of
 _GENERAL = "pain"
 # What sounds like a symptom and is none ("chest of drawers") hides what it shares words with.
 _LOOKALIKE = "lookalike"
+# The languages that have a symptom lexicon.
+SPOKEN = ("en", "es", "de", "fr", "et")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,12 @@ def symptom_words(language: str) -> tuple[Matcher, Spelling]:
     blocks = [(s.phrases, s.key) for s in data.symptom] + [(data.lookalikes, _LOOKALIKE)]
     matcher = Matcher(p for phrases, key in blocks for p in compile_block(phrases, key, language, data.sets, file))
     return matcher, Spelling(words_of(data.mend), matcher.vocabulary.union(words_of(data.real)))
+
+
+@cache
+def symptom_keys() -> frozenset[str]:
+    """Every symptom that some language's lexicon can find."""
+    return frozenset(s.key for language in SPOKEN for s in lexicon(f"symptoms_{language}", SymptomWords).symptom)
 
 
 def find_symptoms(tokens: Tokens, language: str) -> Found:

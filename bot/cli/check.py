@@ -18,16 +18,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Check everything; exit code 1 when something is unsound."""
+    from bot.core.facts import UNIT_UNKNOWN
     from bot.wire import standard_kit
     from bot.words import texts
     from data.clock import SystemClock
     from data.record.open_record import open_record
     from nlu.safety import check as check_screen
+    from nlu.symptoms import symptom_keys
     from risk.check import check as check_rules
     from scheduler.check import check as check_ladder
 
     kit = standard_kit(settings.handbook_path)
     problems = [f"rules: {p}" for p in check_rules(kit.rules)]
+    unheard = sorted(kit.rules.symptom_names() - symptom_keys() - {*kit.rules.ids(), UNIT_UNKNOWN})
+    problems += [f"rules: no lexicon finds the symptom {name!r} that a rule asks for" for name in unheard]
     problems += [f"safety screen: {p}" for p in check_screen()]
     problems += [f"texts: {p}" for p in texts.check(kit.texts)]
     people: tuple[Person, ...] = ()

@@ -4,11 +4,13 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bot.cli.main import COMMANDS, main
 
+ROOT = Path(__file__).parents[2]
 PHMS = [sys.executable, "-c", "import sys; from bot.cli.main import main; sys.exit(main())"]
 
 
@@ -98,6 +100,27 @@ def test_check_is_sound_and_notices_a_bad_handbook(capsys, monkeypatch, tmp_path
     monkeypatch.setenv("PHMS_HANDBOOK", str(tmp_path / "ours"))
     assert main(["check"]) == 2
     assert "es.toml:2: patient.thanks is 3" in capsys.readouterr().err
+
+
+def test_a_handbook_that_lacks_a_rule_of_the_screen_is_refused(capsys, monkeypatch, tmp_path):
+    ours = tmp_path / "ours" / "rules"
+    ours.mkdir(parents=True)
+    words = (ROOT / "risk" / "rules" / "words.toml").read_text(encoding="utf-8")
+    (ours / "words.toml").write_text(words.replace('id = "chest-pain"', 'id = "chest-ache"', 1), encoding="utf-8")
+    monkeypatch.setenv("PHMS_HANDBOOK", str(tmp_path / "ours"))
+    assert main(["check"]) == 2
+    assert "lacks chest-pain: the safety screen raises it" in capsys.readouterr().err
+
+
+def test_a_rule_that_waits_for_a_symptom_nobody_can_say_is_a_problem(capsys, monkeypatch, tmp_path):
+    ours = tmp_path / "ours" / "rules"
+    ours.mkdir(parents=True)
+    rules = (ROOT / "risk" / "rules" / "symptoms.toml").read_text(encoding="utf-8")
+    changed = rules.replace('["fainting"]', '["fainted-away"]').replace("past fainting", "past fainted-away")
+    (ours / "symptoms.toml").write_text(changed, encoding="utf-8")
+    monkeypatch.setenv("PHMS_HANDBOOK", str(tmp_path / "ours"))
+    assert main(["check"]) == 1
+    assert "no lexicon finds the symptom 'fainted-away'" in capsys.readouterr().out
 
 
 def test_chat_from_a_pipe_keeps_its_record(own_home):
