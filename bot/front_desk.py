@@ -93,7 +93,7 @@ class FrontDesk:
             return staff_carrier_word(chart, message, word, self._house.kit, team, now)
 
         for other in self._house.record.holders(message.channel, message.address):
-            if other.id != writer.id and other.role is not Role.STRANGER:
+            if other.id != writer.id:
                 self._commit(other.id, message, now, kept)
 
     def _parse(self, text: str, language: str) -> Parse:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bot.core.draft import Draft
-from bot.core.orders import carry_out
+from bot.core.orders import carry_out, take_back_pages
 from data.model.concern import Flag, FlagState
 from data.model.escalation import EscalationState
 from data.model.plan import Due, DueKind
@@ -78,8 +78,7 @@ def _stand_down(draft: Draft, flag: Flag) -> None:
     running = draft.chart.escalation(flag.escalation_id) if flag.escalation_id else None
     if running is None or running.state is EscalationState.CLOSED:
         return
-    for page in running.pages:
-        draft.cancel(page.communication_id, "cause closed")
+    take_back_pages(draft, running, "cause closed")
     closed = replace(
         running, state=EscalationState.CLOSED, next_at=None, closed_at=draft.now, outcome=flag.outcome or "closed"
     )

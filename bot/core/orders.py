@@ -26,6 +26,8 @@ from scheduler.escalation import (
 )
 
 QUEUED = SendState.QUEUED
+# The sentences that ask somebody to take a case; other staff texts share their category but are never taken back.
+_PAGES = ("page", "page-again")
 
 
 def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None) -> None:
@@ -34,9 +36,8 @@ def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None
     draft.escalations[escalation.id] = escalation
     if escalation.state in (EscalationState.ACKED, EscalationState.CLOSED):
         # An acknowledgement takes back, in the same commit, every page that has not gone, forgotten ones too.
-        draft.cancel_queued(
-            "acknowledged", lambda row: row.category is Category.PAGE and row.escalation_id == escalation.id
-        )
+        # What colleagues and the owner are told besides ("taken by", "still with you?") stays and goes out.
+        take_back_pages(draft, escalation, "acknowledged")
     tick = Due(
         id=f"{escalation.id}/tick",
         subject=escalation.subject,
@@ -49,6 +50,11 @@ def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None
     _mark_flag(draft, escalation)
     for order in step.orders:
         _carry_out_one(draft, escalation, order, channel)
+
+
+def take_back_pages(draft: Draft, escalation: Escalation, why: str) -> None:
+    """Drop every page of an escalation that has not left the house."""
+    draft.cancel_queued(why, lambda row: row.text_key in _PAGES and row.escalation_id == escalation.id)
 
 
 def tell_owners(draft: Draft) -> None:
@@ -146,7 +152,7 @@ def _page(draft: Draft, escalation: Escalation, order: TellPage) -> None:
     draft.cancel_queued(
         "newer page",
         lambda row: (
-            row.category is Category.PAGE
+            row.text_key in _PAGES
             and (row.escalation_id, row.recipient, row.channel) == (escalation.id, person.id, order.channel)
         ),
     )

@@ -167,3 +167,28 @@ def test_a_bare_ok_is_not_about_a_page_that_never_arrived():
 def test_log_ids_tell_nothing():
     assert traced("A-17/flag/chest-pain/1") == traced("A-17/flag/chest-pain/1")
     assert "chest" not in traced("A-17/flag/chest-pain/1")
+
+
+def test_what_is_told_besides_pages_survives_an_outage_and_later_receipts():
+    lee = replace(LEE, contacts=(ContactPoint(system=ChannelKind.TELEGRAM, value="@lee"),))
+    built = house(members=(ANNA, NIA, lee, MIA))
+    sms = built.carriers[0]
+    says(built, "my chest hurts")
+    later(built, minutes=2)
+    page = to(sms, "nia")[-1]
+    sms.down = True
+    says(built, f"{code_of(built, 'dr-lee')} ok", "@lee", ChannelKind.TELEGRAM)
+    report(built, page, SendState.DELIVERED)
+    built.settle()
+    sms.down = False
+    later(built, minutes=3)
+    assert any("is taken by Dr Lee" in text for text in heard(built, "nia"))
+
+
+def test_start_after_a_strangers_stop_holds_through_a_new_profile():
+    built = house(members=(NIA, LEE, MIA))
+    says(built, "STOP", "+15550001")
+    built.enrol(ANNA, event_id="enrol")
+    says(built, "START", "+15550001")
+    built.enrol(replace(ANNA, language="es"), event_id="profile")
+    assert built.record.chart("A-17").person.contacts[0].state is ContactState.ACTIVE
