@@ -59,7 +59,7 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
         return
     if parse.readings or parse.entities:
         key, text = _noted(draft, parse, concerns)
-        if parse.readings and draft.assessment and draft.assessment.level is Level.CRITICAL:
+        if _dangerous(draft, parse):
             # A typed reading this bad is answered as a device's would be: the safety text first.
             safety = draft.kit.texts.say("vital-critical", person.language, **_number(draft))
             say_safely(
@@ -69,6 +69,14 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
     else:
         key, text = _plain(draft, parse)
     _reply(draft, message, key, text)
+
+
+def _dangerous(draft: Draft, parse: Parse) -> bool:
+    """Whether a reading of this very message is part of a critical finding; older worries say nothing about it."""
+    typed = {r.code for r in parse.readings if r.problem is None}
+    findings = draft.assessment.findings if draft.assessment else ()
+    critical = (f for f in findings if f.level is Level.CRITICAL)
+    return any(e.code in typed and e.value is not None for f in critical for e in f.evidence)
 
 
 def _noted(draft: Draft, parse: Parse, concerns: tuple[Concern, ...]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from bot.core.facts import note_alarms, note_facts
 from bot.core.kit import Kit, Team
 from bot.core.orders import tell_owners
 from data.model.chart import Changes, Chart
-from data.model.conversation import Alarm, Parse, RawMessage
+from data.model.conversation import Alarm, Dialogue, Parse, RawMessage
 from data.model.people import Purpose, Role
 from nlu.carrier import carrier_word
 from nlu.safety import screen
@@ -29,7 +29,10 @@ def respond(chart: Chart, message: RawMessage, parse: Parse, kit: Kit, team: Tea
     if word in ("stop", "start") and not alarms:
         carrier_word_said(draft, message, word)
         return draft.changes()
-    parse = completed(chart.dialogue, message, parse)
+    understood = completed(chart.dialogue, message, parse)
+    if understood is not parse:
+        # Answered once: the same unit again is no second reading.
+        parse, draft.dialogue = understood, Dialogue()
     if known and draft.subject.consents_to(Purpose.MONITORING):
         note_facts(draft, message, parse)
     concerns = weigh(draft) if known else ()

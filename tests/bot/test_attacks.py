@@ -387,6 +387,18 @@ def test_a_question_about_the_unit_can_be_answered_with_the_unit():
     says(built, "mmol/l")
     (reading,) = built.record.chart("A-17").observations
     assert round(reading.value) == 360
+    says(built, "mmol/l")
+    assert len(built.record.chart("A-17").observations) == 1
+
+
+def test_a_normal_reading_after_an_emergency_is_not_called_dangerous():
+    built = house()
+    says(built, "my chest hurts")
+    says(built, "bp 120/80")
+    assert "can be dangerous" not in heard(built, "A-17")[-1]
+    assert "bp 120/80" in heard(built, "A-17")[-1]
+    says(built, "spo2 78")
+    assert "can be dangerous" in heard(built, "A-17")[-1]
 
 
 def test_a_glucose_that_is_dangerous_in_any_unit_waits_for_no_answer():
