@@ -1,21 +1,35 @@
 """The front desk: who wrote a message, in which role, and which part of the core answers it."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bot.core.access import Action, Asker, may
 from bot.core.acknowledge import acknowledge
-from bot.core.commands import obey, read_command
-from bot.core.desk import Heading, OpenCode, answer_staff, head, open_code, staff_carrier_word
+from bot.core.commands import looks, obey, read_command
+from bot.core.desk import (
+    Heading,
+    OpenCode,
+    answer_staff,
+    head,
+    open_code,
+    page_looks,
+    permitted,
+    staff_carrier_word,
+)
 from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
+from bot.core.who_saw import Looks, latest_looks, tell_who_saw
 from bot.trace import traced
 from data.errors import Unavailable
+from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.conversation import Parse, RawMessage
 from data.model.people import ContactPoint, Person, Role
 from nlu.carrier import carrier_word
+from nlu.consent import read_consent
 from nlu.safety import screen
 from scheduler.replies import read_reply
 
@@ -39,7 +53,11 @@ class FrontDesk:
         now = self._house.now()
         if person.role in _PATIENTS:
             parse = self._parse(message.text, person.language)
-            self._commit(person.id, message, now, lambda c, t: respond(c, message, parse, self._house.kit, t, now))
+            if self._asks_who_saw(message, person, parse, now):
+                self._answer_who_saw(message, person, now)
+            else:
+                kit, relatives = self._house.kit, self._relatives(message, person)
+                self._commit(person.id, message, now, lambda c, t: respond(c, message, parse, kit, t, now, relatives))
         else:
             self._answer_staff(message, person, now)
         if carrier_word(message.text) in ("stop", "start"):
@@ -106,6 +124,12 @@ class FrontDesk:
             log.error("the parser failed (%s); the message is answered without it", type(problem).__name__)
         return Parse(text=text, language=language, intent="unavailable")
 
+    def _relatives(self, message: RawMessage, patient: Person) -> tuple[Person, ...]:
+        """The proxies who speak for the patient, looked for only when the message is a word on consent."""
+        if read_consent(message.text, patient.language) is None:
+            return ()
+        return tuple(p for p in self._house.record.people() if p.role is Role.PROXY and patient.id in p.represents)
+
     def _answer_staff(self, message: RawMessage, who: Person, now: datetime) -> None:
         word = carrier_word(message.text)
         if word in ("stop", "start"):
@@ -121,17 +145,18 @@ class FrontDesk:
             return
         reply = read_reply(message.text)
         uses = self._house.record.codes_of(who.id, now - timedelta(days=30))
-        if any(self._house.record.committed(use.subject, message.id) for use in uses):
+        if any(self._house.record.committed(subject, message.id) for subject in {who.id, *(u.subject for u in uses)}):
             return
         if reply is None and screen(message.text):
             self._say_to_staff(message, who, Heading(key="emergency-staff"), now)
             return
+        asker, opened = self._asker(who, now)
         code = reply.code if reply and reply.code else ""
-        opened = tuple(
-            o for use in uses if (o := open_code(use, self._house.record.chart(use.subject, observations=False), who))
-        )
         use = self._house.record.code_use(who.id, code, now) if code else None
         heading = head(reply, use, opened, who, message.received_at)
+        patient = self._house.person(heading.use.subject) if heading.use else None
+        heading = permitted(heading, reply, asker, patient)
+        self._note(page_looks(heading, reply, opened, asker, message.channel))
         if heading.use is None or reply is None:
             self._say_to_staff(message, who, heading, now, code, opened)
             return
@@ -143,15 +168,59 @@ class FrontDesk:
             lambda c, t: acknowledge(c, message, who, reply, escalation_id, self._house.kit, t, now),
         )
 
+    def _asker(self, who: Person, now: datetime) -> tuple[Asker, tuple[OpenCode, ...]]:
+        """The sender for the policy, with the pages they hold an open code of and may read."""
+        opened, paged = [], set[str]()
+        for use in self._house.record.codes_of(who.id, now - timedelta(days=30)):
+            chart = self._house.record.chart(use.subject, observations=False)
+            found = open_code(use, chart, who)
+            if found and Asker(who, now, frozenset((use.subject,))).may(Action.READ_PAGE, chart.person):
+                opened.append(found)
+                paged.add(use.subject)
+        return Asker(who, now, frozenset(paged)), tuple(opened)
+
     def _obey(self, message: RawMessage, who: Person, now: datetime) -> None:
-        patients = tuple(p for p in self._house.record.people() if p.active and p.role is Role.PATIENT)
-        command = read_command(message.text, patients)
+        people = self._house.record.people()
+        asker, _ = self._asker(who, now)
+        command = read_command(message.text, asker, people)
         if command is None:
             return
-        target = command.patient.id if command.patient else who.id
+        chart_of = command.chart_of(asker)
+        if self._house.record.committed(chart_of, message.id):
+            return
+        self._note(looks(command, asker, message.channel))
         self._commit(
-            target, message, now, lambda c, t: obey(c, message, who, command, patients, self._house.kit, t, now)
+            chart_of, message, now, lambda c, t: obey(c, message, asker, command, people, self._house.kit, t, now)
         )
+
+    def _note(self, accesses: Iterable[Access]) -> None:
+        """Into the audit before any answer: what cannot be written down is not shown, and tried again later."""
+        for access in accesses:
+            self._house.record.note_access(access)
+
+    def _asks_who_saw(self, message: RawMessage, person: Person, parse: Parse, now: datetime) -> bool:
+        """Whether the message asks for nothing else: an emergency, a reading or a complaint in it comes first."""
+        asks = parse.intent == "who-saw" and not parse.readings and not parse.entities
+        return asks and may(person, Action.READ_ACCESS_LOG, person, now) and not screen(message.text)
+
+    def _answer_who_saw(self, message: RawMessage, person: Person, now: datetime) -> None:
+        """The looks at the data of whoever asks, or, for a proxy, of those who agreed that the proxy may know."""
+        if self._house.record.committed(person.id, message.id):
+            return
+        asker, log, via = Asker(person, now), Action.READ_ACCESS_LOG, message.channel
+        spoken_for = [p for p in map(self._house.person, person.represents) if p is not None]
+        shared = [p for p in spoken_for if asker.may(log, p)]
+        subjects = shared or [person]
+        seen = tuple(self._looks_at(subject) for subject in subjects)
+        if len(shared) < len(spoken_for):
+            self._note([asker.look(log, person.id, via, permitted=False)])
+        self._note(asker.look(log, p.id, via, reason=asker.why(p)) for p in subjects)
+        self._commit(person.id, message, now, lambda c, t: tell_who_saw(c, message, seen, self._house.kit, t, now))
+
+    def _looks_at(self, patient: Person) -> Looks:
+        accesses = latest_looks(self._house.record.accesses(patient.id), patient)
+        known = (self._house.person(actor) for actor in {a.actor for a in accesses})
+        return Looks(patient, accesses, {p.id: p for p in known if p is not None})
 
     def _say_to_staff(
         self,

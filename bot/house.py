@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from bot.core.enrol import enrol
 from bot.core.fire import fire
@@ -13,15 +14,15 @@ from bot.core.receive import receive
 from bot.delivery import deliver_next
 from bot.front_desk import FrontDesk
 from bot.trace import traced
-from data.errors import Conflict, Unavailable
+from data.errors import BadInput, Conflict, Unavailable
 from data.model.chart import Changes, Chart
 from data.model.communication import SendState
 from data.model.conversation import RawMessage
 from data.model.event import DueFired, PersonChanged, ReadingsArrived, ReceiptArrived
 from data.model.observation import Observation
-from data.model.people import ChannelKind, ContactPoint, ContactState, Person
+from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Purpose, Role
 from data.model.plan import Activity
-from data.ports import Channel, Clock, Parser, Record
+from data.ports import Channel, Claim, Clock, Parser, Record
 
 log = logging.getLogger("phms.house")
 
@@ -137,6 +138,7 @@ class House:
         if claimed is None:
             return False
         message, claim = claimed
+        keep = self._keeps_words(message, claim)
         try:
             self.front_desk.answer(message)
         except (Conflict, Unavailable):
@@ -146,8 +148,23 @@ class House:
             log.error("message %s could not be thought through: %s", message.id, type(problem).__name__)
             if not self.front_desk.answer_plainly(message, last_try=claim.attempt >= MOST_ATTEMPTS):
                 return True
-        self.record.finish_message(claim)
+        self.record.finish_message(claim, forget=not keep)
         return True
+
+    def _keeps_words(self, message: RawMessage, claim: Claim) -> bool:
+        """Whether what was written may stay: of staff, and of patients who had agreed to monitoring when they wrote.
+
+        Asked before the answer, which may itself be that somebody agrees. Of a stranger only the address stays.
+        """
+        holders = self.record.holders(message.channel, message.address)
+        patient = next((p for p in holders if p.role in (Role.PATIENT, Role.PROXY)), None)
+        if patient is None:
+            return any(p.role is not Role.STRANGER for p in holders)
+        if claim.attempt > 1 and self.record.committed(patient.id, message.id):
+            # An earlier worker died after the answer: what counts is how it was before.
+            entries = takewhile(lambda entry: entry.event_id != message.id, self.record.journal(patient.id))
+            patient = [entry.changes.person for entry in entries if entry.changes.person][-1]
+        return patient.consents_to(Purpose.MONITORING)
 
     def work_due(self) -> bool:
         """Fire the next timer. One that breaks is tried again when its lease has lapsed, and holds up nobody else."""
@@ -191,6 +208,10 @@ class House:
             if self.record.committed(subject, event_id):
                 return
             chart = self.record.chart(subject, observations=observations)
+            if chart.erased:
+                # A late receipt, a device that still sends: there is nobody any more whom it could be about.
+                self._nobody_left(subject, kind)
+                return
             changes = self._with_codes(decide(chart, self.team()), now)
             try:
                 self.record.commit(chart, event_id, kind, actor, changes, now)
@@ -198,6 +219,11 @@ class House:
                 continue
             return
         raise Conflict(f"event {event_id} lost {TRIES} races; try again")
+
+    def _nobody_left(self, subject: str, kind: str) -> None:
+        if kind == "enrol":
+            raise BadInput("this id belonged to somebody who was erased; choose another")
+        log.info("a %s for %s, who was erased, is left alone", kind, traced(subject))
 
     def now(self) -> datetime:
         """The clock's instant."""

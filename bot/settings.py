@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,7 +13,8 @@ from data.errors import BadFile
 
 def _setting(variable: str, default: str, help_text: str, *, secret: bool = False) -> str:
     """A field read from `variable`; the metadata is what `phms settings` and the README's table print."""
-    value: str = field(default=default, metadata={"variable": variable, "help": help_text, "secret": secret})
+    metadata = {"variable": variable, "help": help_text, "secret": secret}
+    value: str = field(default=default, metadata=metadata, repr=not secret and variable != "PHMS_STORE")
     return value
 
 
@@ -22,7 +24,26 @@ class Settings:
 
     home: str = _setting("PHMS_HOME", "~/.local/share/phms", "directory of the embedded record (made with mode 0700)")
     store: str = _setting(
-        "PHMS_STORE", "", "where the record is kept: memory: or sqlite:PATH; empty: a file in PHMS_HOME"
+        "PHMS_STORE",
+        "",
+        "where the record is kept: memory:, sqlite:PATH or mongodb://USER:PASSWORD@HOST/DATABASE; empty: a file in "
+        "PHMS_HOME",
+    )
+    master_key_file: str = _setting(
+        "PHMS_MASTER_KEY_FILE",
+        "",
+        "private file (mode 0600) of root keys, `id:base64` of 32 bytes a line, the first in use; see `phms keys`",
+    )
+    master_key: str = _setting(
+        "PHMS_MASTER_KEY",
+        "",
+        "the root keys themselves, parted by commas, where a file cannot be had",
+        secret=True,
+    )
+    key_vault: str = _setting(
+        "PHMS_KEY_VAULT",
+        "",
+        "the root key in Azure Key Vault, https://NAME.vault.azure.net/keys/KEY; needs `pip install 'phms[azure]'`",
     )
     handbook: str = _setting("PHMS_HANDBOOK", "", "directory whose files replace packaged rules, policies and texts")
     zone: str = _setting("PHMS_ZONE", "UTC", "time zone of the clinic, for people who have none of their own")
@@ -37,6 +58,22 @@ class Settings:
     def store_url(self) -> str:
         """PHMS_STORE, or the file in PHMS_HOME."""
         return self.store or f"sqlite:{self.home_path / 'record.sqlite'}"
+
+    @property
+    def store_path(self) -> Path | None:
+        """The file of an embedded record; None when the record is kept elsewhere."""
+        kind, _, path = self.store_url.partition(":")
+        return Path(path).expanduser() if kind == "sqlite" else None
+
+    @property
+    def store_shown(self) -> str:
+        """`store_url` without a password, as it may be printed."""
+        return re.sub(r"(?<=://)[^@]*@", "***@", self.store_url)
+
+    @property
+    def key_file_path(self) -> Path:
+        """PHMS_MASTER_KEY_FILE, or the file of root keys in PHMS_HOME."""
+        return Path(self.master_key_file).expanduser() if self.master_key_file else self.home_path / "master.key"
 
     @property
     def handbook_path(self) -> Path | None:
@@ -88,8 +125,17 @@ def _problems(settings: Settings) -> list[str]:
         )
     if settings.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         problems.append(f"PHMS_LOG_LEVEL {settings.log_level!r} must be DEBUG, INFO, WARNING or ERROR")
-    if settings.store and not settings.store.startswith(("memory:", "sqlite:")):
-        problems.append(f"PHMS_STORE {settings.store.split(':')[0]!r} is not known; write memory: or sqlite:PATH")
+    if settings.store and not settings.store.startswith(("memory:", "sqlite:", "mongodb://", "mongodb+srv://")):
+        said = settings.store.split(":")[0]
+        problems.append(f"PHMS_STORE {said!r} is not known; write memory:, sqlite:PATH or mongodb://HOST/DATABASE")
+    sources = {
+        "PHMS_MASTER_KEY_FILE": settings.master_key_file,
+        "PHMS_MASTER_KEY": settings.master_key,
+        "PHMS_KEY_VAULT": settings.key_vault,
+    }
+    given = [name for name, value in sources.items() if value]
+    if len(given) > 1:
+        problems.append(f"{' and '.join(given)} are both set; keep the one where the root keys are")
     if settings.handbook and not Path(settings.handbook).expanduser().is_dir():
         problems.append(f"PHMS_HANDBOOK {settings.handbook!r} is not a directory")
     return problems

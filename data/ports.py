@@ -1,11 +1,11 @@
-"""All seams in one place: what the house asks of a clock, a record, a parser, a risk model and a channel."""
+"""All seams in one place: what the house asks of a clock, a record, keys, a parser, a risk model and a channel."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from data.model.audit import Entry
+from data.model.audit import Access, Entry
 from data.model.chart import Changes, Chart
 from data.model.communication import Communication, SendState
 from data.model.conversation import Parse, RawMessage
@@ -44,6 +44,30 @@ class CodeUse:
     given_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of one vital sign of one person, for a page: how many samples, and their extremes and mean.
+
+    `n` counts what was measured; of hours that were thinned out, the extremes and the last sample remain and the
+    mean is of what was measured.
+    """
+
+    start: datetime
+    n: int
+    least: float
+    mean: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tended:
+    """What a sweep of old vitals did: hours thinned out, hours removed, journal entries relieved of their samples."""
+
+    thinned: int = 0
+    removed: int = 0
+    relieved: int = 0
+
+
 class Record(Protocol):
     """The whole record behind one narrow port: few reads, one write (`commit`), claims for workers.
 
@@ -57,8 +81,14 @@ class Record(Protocol):
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """The oldest unfinished message that is first in its `order` and not leased, or None."""
 
-    def finish_message(self, claim: Claim) -> bool:
-        """Mark a claimed message as done; False when the claim was lost to a later one."""
+    def finish_message(self, claim: Claim, *, forget: bool = False) -> bool:
+        """Mark a claimed message as done; False when the claim was lost to a later one.
+
+        With `forget` its words go at the same time and only its id stays, so that it is known when it comes again.
+        """
+
+    def messages(self, subject: str) -> Iterator[RawMessage]:
+        """Every message kept of a person, oldest first, but for those whose words were forgotten."""
 
     def chart(self, subject: str, *, observations: bool = True) -> Chart:
         """The chart of a person, rolled forward to the journal's end; revision 0 when nothing is known.
@@ -68,13 +98,27 @@ class Record(Protocol):
         """
 
     def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
-        """Measured values with `since` <= effective_at < `until`, oldest first."""
+        """Measured values with `since` <= effective_at < `until`, oldest first.
+
+        A correction (another value for the same id) replaces the value within its hour, and wherever the chart
+        still carries it.
+        """
+
+    def hours(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Hour, ...]:
+        """The hours that begin within the window and have samples, oldest first."""
+
+    def bands(self, code: str, since: datetime, until: datetime) -> dict[int, int]:
+        """How many person-hours in the window have their worst value in each band (0 usual ... 3), of everyone."""
 
     def commit(self, chart: Chart, event_id: str, kind: str, actor: str, changes: Changes, now: datetime) -> bool:
         """Write one event's changes on top of `chart.revision`, all or nothing.
 
         True when written; False when this event was committed before (nothing changes).
-        Raises `Conflict` when the chart has moved on: reload and decide again.
+        Raises `Conflict` when the chart has moved on: reload and decide again; `NotFound` when the person was
+        erased; `BadInput` for what can't be stored.
+
+        With `changes.erased`, everything about the person goes and their keys are destroyed. A crash on the way is
+        healed by `recover` or by the same call again.
         """
 
     def committed(self, subject: str, event_id: str) -> bool:
@@ -132,6 +176,19 @@ class Record(Protocol):
     def journal(self, subject: str | None = None) -> Iterator[Entry]:
         """Every entry of one person, or of everyone, in order of commit."""
 
+    def note_access(self, access: Access) -> None:
+        """Write down that a person looked, or tried to, before they are answered."""
+
+    def accesses(self, subject: str) -> Iterator[Access]:
+        """Who looked at a person's data, oldest first."""
+
+    def tend(self, now: datetime, full: timedelta, keep: timedelta) -> Tended:
+        """Thin out hours of vitals older than `full` to first, least, most and last; remove those older than `keep`.
+
+        The journal's own copies of samples older than `full` go too. Nothing of the last 8 days is touched: `full` must
+        be longer, and `keep` no shorter than it; raises `BadInput` otherwise.
+        """
+
     def recover(self) -> int:
         """Write whatever a crash left half written, for everybody; the number of commits that needed it.
 
@@ -141,6 +198,23 @@ class Record(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+class KeyStore(Protocol):
+    """The root keys, which never leave their keeper: they wrap the keys that a record is sealed with.
+
+    Raises `Unavailable` when the keeper does not answer, `BadFile` for a root it does not have or bytes it cannot
+    open.
+    """
+
+    def active(self) -> str:
+        """The id of the root key that wraps from now on."""
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        """`key` (at most 64 bytes) under the active root; only the same `context` opens it again."""
+
+    def unwrap(self, root: str, wrapped: bytes, context: bytes) -> bytes:
+        """What `wrap` was given when `root` was the active one."""
 
 
 class Parser(Protocol):

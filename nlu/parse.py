@@ -3,6 +3,7 @@
 from data.model.conversation import Entity, Parse
 from data.model.observation import Assertion
 from nlu.carrier import carrier_word
+from nlu.consent import Verb, read_consent
 from nlu.files import PARSED
 from nlu.intents import find_intent
 from nlu.readings import find_readings
@@ -31,7 +32,7 @@ def parse(text: str, language: str) -> Parse:
     tokens = tokenise(text)
     readings = find_readings(tokens, language)
     found, spoken = _symptoms(tokens, language)
-    intent, said_in = _intent(tokens, language)
+    intent, said_in = _consent(text, language, *_intent(tokens, language))
     if intent is None and read_unit(text) is not None:
         intent = "unit"
     if text.lstrip().lower().startswith("/start"):
@@ -52,6 +53,16 @@ def parse(text: str, language: str) -> Parse:
         readings=readings,
         understood=understood,
     )
+
+
+def _consent(text: str, language: str, said: str | None, said_in: str | None) -> tuple[str | None, str | None]:
+    """A word on consent says what it is about, or is a yes or no to whatever was asked; anything else stands."""
+    order = read_consent(text, language)
+    if order is None:
+        return said, said_in
+    if order.purpose or order.verb in (Verb.WITHDRAW, Verb.SHOW):
+        return "consent", order.language
+    return (said, said_in) if said else ("yes" if order.verb in (Verb.GIVE, Verb.YES) else "no", order.language)
 
 
 def _settle(said: str | None, readings: bool, entities: tuple[Entity, ...]) -> str:

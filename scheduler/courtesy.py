@@ -92,6 +92,11 @@ def verdict(
     return _SEND  # safety, urgent pages, operations, and answers to the person's own message
 
 
+def refused(person: Person, purpose: Purpose) -> bool:
+    """Whether the person's last word on a purpose is no; who never was asked has not refused."""
+    return any(c.purpose is purpose for c in person.consents) and not person.consents_to(purpose)
+
+
 def activity_of(communication: Communication) -> str:
     """What a nudge is about: its `params["activity"]`, else its sentence."""
     return communication.params.get("activity", communication.text_key)
@@ -119,7 +124,7 @@ def _notice(communication: Communication, person: Person, now: datetime) -> Verd
     if communication.expires_at is not None and now >= communication.expires_at:
         return Verdict(action=Action.DROP, reason="expired")
     patient = person.role in (Role.PATIENT, Role.PROXY)
-    if patient and any(c.purpose is Purpose.MESSAGING and not c.given for c in person.consents):
+    if patient and refused(person, Purpose.MESSAGING):
         return Verdict(action=Action.DROP, reason="consent withdrawn")
     return _hold(communication, quiet_until(person.quiet, person.zone, now), "quiet hours") or _SEND
 
@@ -134,7 +139,8 @@ def _nudge(
     released = released_at is not None and now - released_at < _RELEASE
     expired = communication.expires_at is not None and now >= communication.expires_at and not released
     reasons = {
-        "no consent": not person.consents_to(Purpose.MESSAGING),
+        # A reminder is a message of ours and part of the monitoring: it needs the one and must not lack the other.
+        "no consent": not person.consents_to(Purpose.MESSAGING) or refused(person, Purpose.MONITORING),
         "expired": expired,
         "held too long": (until or released_at or communication.created_at) - communication.created_at > LONGEST_HOLD,
         "paused": person.paused_until is not None and now < person.paused_until,

@@ -7,9 +7,10 @@ from datetime import datetime
 from bot.settings import Settings
 from data.model.chart import Chart
 from data.model.concern import RiskAssessment
+from data.model.people import Person
 
 HELP = "Assess readings and words, or a recorded patient: level, reasons, early-warning score with exact bounds."
-EXAMPLE = 'phms assess "hr 135, rr 28, spo2 90"      phms assess --patient A-17'
+EXAMPLE = 'phms assess "hr 135, rr 28, spo2 90"      phms assess --patient A-17 --as nia'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "text", nargs="?", help="readings and symptoms as a patient would write them; - reads standard input"
     )
     parser.add_argument("--patient", metavar="CODE", help="a patient of the record instead, by code or name")
+    parser.add_argument("--as", dest="reader", metavar="WHO", help="with --patient: who looks; it is written down")
     parser.add_argument("--lang", default="en", help="language of the text (default: en)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -32,7 +34,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if (options.text is None) == (options.patient is None):
         raise BadInput('give either a text or --patient CODE, for example: phms assess "spo2 90"')
     now = SystemClock().now()
-    chart = _recorded(options.patient, settings) if options.patient else _from_text(options, now)
+    if options.patient and not options.reader:
+        raise BadInput("say who looks: --as and the name of somebody who looks after the patient")
+    chart = _recorded(options, settings, now) if options.patient else _from_text(options, now)
     result = assess(chart, standard_kit(settings.handbook_path).rules, now, event_id="phms-assess")
     if options.json:
         import msgspec
@@ -43,18 +47,36 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _recorded(name: str, settings: Settings) -> Chart:
+def _recorded(options: argparse.Namespace, settings: Settings, now: datetime) -> Chart:
+    """The chart, if the reader may see it: the look is written down first, and so is one that is refused."""
+    from bot.core.access import Action, Asker
+    from bot.kept import open_kept
+    from bot.operator import VIA, operator
     from data.errors import NotFound
-    from data.record.open_record import open_record
 
-    record = open_record(settings.store_url)
+    record = open_kept(settings)
     try:
-        for person in record.people():
-            if name.casefold() in (person.code.casefold(), person.name.casefold(), person.id.casefold()):
-                return record.chart(person.id)
-        raise NotFound(f"there is no patient {name!r} in {settings.store_url}")
+        people = record.people()
+        reader, patient = _called(people, options.reader), _called(people, options.patient)
+        if reader is None:
+            raise NotFound(f"nobody here is called {options.reader!r}; `phms people` lists everyone")
+        asker, via = Asker(reader, now), f"{VIA} of {operator().id}"
+        permitted = patient is not None and asker.may(Action.READ_CHART, patient)
+        stream = patient.id if patient is not None and permitted else reader.id
+        reason = asker.why(patient) if patient is not None and permitted else ""
+        record.note_access(asker.look(Action.READ_CHART, stream, via, permitted=permitted, reason=reason))
+        if patient is None or not permitted:
+            raise NotFound(f"there is no patient {options.patient!r} that {options.reader!r} looks after")
+        return record.chart(patient.id)
     finally:
         record.close()
+
+
+def _called(people: tuple[Person, ...], name: str) -> Person | None:
+    """The one person of that code, name or id; None when it is nobody or could be two."""
+    wanted = name.casefold()
+    found = [p for p in people if wanted in (p.code.casefold(), p.name.casefold(), p.id.casefold())]
+    return found[0] if len(found) == 1 else None
 
 
 def _from_text(options: argparse.Namespace, now: datetime) -> Chart:

@@ -23,14 +23,15 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Read lines until `:quit` or the end of input."""
     from bot.demo.clinic import clinic
     from bot.house import House
+    from bot.kept import open_kept
     from bot.terminal import Terminal
     from bot.wire import standard_kit, standard_parser
     from data.clock import SystemClock
+    from data.errors import BadInput
     from data.model.people import ChannelKind
-    from data.record.open_record import open_record
     from integrations.console_channel import ConsoleChannel
 
-    record = open_record(settings.store_url)
+    record = open_kept(settings, make=True)
     zone = settings.zone
     terminal = Terminal(zone, sys.stdout.write)
     carriers = tuple(ConsoleChannel(kind, terminal.heard) for kind in ChannelKind)
@@ -38,9 +39,14 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         record.recover()
         if not record.people():
-            sys.stdout.write(f"  The record {settings.store_url} is new: the demo's clinic moves in.\n")
+            sys.stdout.write(f"  The record {settings.store_shown} is new: the demo's clinic moves in.\n")
             for person in clinic():
                 house.enrol(person, event_id=f"clinic:{person.id}")
+        elif not all(record.committed(person.id, f"clinic:{person.id}") for person in clinic()):
+            raise BadInput(
+                f"{settings.store_shown} is no practice record: here you would speak as real people; "
+                "name another place in PHMS_STORE to practise"
+            )
         terminal.enter(house, options.speaker)
         house.settle()
         sys.stdout.write("  :help tells what else you can write; :quit leaves.\n")

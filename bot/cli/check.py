@@ -19,10 +19,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Check everything; exit code 1 when something is unsound."""
     from bot.core.facts import UNIT_UNKNOWN
+    from bot.kept import open_kept
     from bot.wire import standard_kit
     from bot.words import texts
     from data.clock import SystemClock
-    from data.record.open_record import open_record
     from nlu.safety import check as check_screen
     from nlu.symptoms import symptom_keys
     from risk.check import check as check_rules
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     problems += [f"texts: {p}" for p in texts.check(kit.texts)]
     people: tuple[Person, ...] = ()
     if settings.store or (settings.home_path / "record.sqlite").exists():
-        record = open_record(settings.store_url)
+        record = open_kept(settings)
         people = record.people()
         record.close()
     if people:

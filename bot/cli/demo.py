@@ -37,6 +37,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from importlib.resources import files
 
     from bot.demo.clinic import SCENE
+    from bot.keys import root_keys
     from bot.scene.keeping import OnDisk
     from bot.scene.reader import read, read_file
     from bot.scene.run import perform
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     for folder in (settings.home_path, home):
         # Each by itself: the mode of a missing parent would be whatever the machine's default is.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keeping = OnDisk(home / "record.sqlite")
+    keeping = OnDisk(home / "record.sqlite", root_keys(settings, make=True))
     say = sys.stdout.write
     say(f"{INTRODUCTION}\n")
     failure, stage = perform(scenes[0], standard_kit(settings.handbook_path), standard_parser(), keeping)

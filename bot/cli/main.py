@@ -11,7 +11,7 @@ from types import ModuleType
 from bot.settings import read_settings
 from data.errors import BadFile, BadInput, Conflict, NotFound, PhmsError, Unavailable
 
-COMMANDS = ("demo", "chat", "replay", "parse", "assess", "check", "settings")
+COMMANDS = ("demo", "chat", "replay", "parse", "assess", "check", "consent", "export", "people", "keys", "settings")
 
 YES, NO, BAD = 0, 1, 2
 

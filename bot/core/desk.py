@@ -1,11 +1,13 @@
 """A practitioner's message: which patient it is about, and what it asks for. Pure; the shell brings the codes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.core.access import Action, Asker, Relation
 from bot.core.contact import carrier_word_said
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
+from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.communication import Category, SendState
 from data.model.conversation import RawMessage
@@ -39,6 +41,8 @@ class Heading:
 
 # How long a bare "ok" can be about a page: "exactly one unacknowledged code went to this person in the last hour".
 RECENT = timedelta(hours=1)
+# What a reply asks for; any other takes the case or moves it.
+_ASKED = {Verb.DETAILS: Action.READ_PAGE, Verb.DONE: Action.RESOLVE}
 # Sentences that ask for an answer; "taken by" and the like do not.
 _ASKING = ("page", "page-again", "ask-owner", "reopened", "wrote-again")
 
@@ -79,6 +83,30 @@ def head(reply: Reply | None, use: CodeUse | None, opened: tuple[OpenCode, ...],
     return Heading(key="list")
 
 
+def permitted(heading: Heading, reply: Reply | None, asker: Asker, patient: Person | None) -> Heading:
+    """The same heading where the policy lets the asker do so to `patient`, else "not one of your codes"."""
+    if heading.use is None or reply is None:
+        return heading
+    holder = replace(asker, paged=asker.paged | {heading.use.subject})
+    if patient is not None and holder.may(_ASKED.get(reply.verb, Action.ACKNOWLEDGE), patient):
+        return heading
+    return Heading(key="reply-unknown-code")
+
+
+def page_looks(
+    heading: Heading, reply: Reply | None, opened: tuple[OpenCode, ...], asker: Asker, via: str
+) -> tuple[Access, ...]:
+    """What must stand in the audit before a reply is answered: details of one page, or the list of all.
+
+    Taking and closing a case are changes and stand in the journal.
+    """
+    if heading.key == "list":
+        subjects = tuple(dict.fromkeys(o.use.subject for o in opened))
+    else:
+        subjects = (heading.use.subject,) if heading.use and reply and reply.verb is Verb.DETAILS else ()
+    return tuple(asker.look(Action.READ_PAGE, subject, via, reason=Relation.ON_CALL.value) for subject in subjects)
+
+
 def _waits_for(escalation: Escalation, who: Person) -> bool:
     """Nobody has taken it, or its owner is asked whether it is still theirs."""
     return escalation.owner is None or (escalation.owner == who.id and escalation.asked_at is not None)
@@ -105,6 +133,12 @@ def answer_staff(
     text = kit.texts.say(key, draft.subject.language, items=items, code=code, number=number)
     draft.say(draft.subject, key, category, channel=message.channel, address=message.address, text=text)
     return draft.changes()
+
+
+def tell(draft: Draft, who: Person, message: RawMessage, key: str, **values: str) -> None:
+    """One sentence in answer to a practitioner's message, on the channel it came by."""
+    text = draft.kit.texts.say(key, who.language, **values)
+    draft.say(who, key, Category.REPLY, channel=message.channel, text=text)
 
 
 def staff_carrier_word(chart: Chart, message: RawMessage, word: str, kit: Kit, team: Team, now: datetime) -> Changes:

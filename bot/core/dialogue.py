@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.core.concern import Concern
+from bot.core.consent_chat import ask_first
+from bot.core.consent_question import turn_to
 from bot.core.contact import pause, resume, say_safely, tell_care_managers
 from bot.core.draft import Draft
 from bot.core.orders import tell_owners
@@ -28,8 +30,8 @@ _PLAIN = {
     "ask-data": "data",
     "unavailable": "cannot-read-now",
 }
-
-
+# What is heard before consent too: nothing of it needs to be kept.
+_ALWAYS = ("wrong-number", "stop", "pause", "resume")
 # Questions about a unit that a later message may answer with the unit alone, and for how long they stand.
 _UNIT_QUESTIONS = ("reading-unit", "reading-weight-unit")
 _ASKED_FOR = timedelta(hours=1)
@@ -55,7 +57,7 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
             _reply(draft, message, "stranger", draft.kit.texts.say("stranger", person.language, **_number(draft)))
         return
     if not person.consents_to(Purpose.MONITORING):
-        _reply(draft, message, "no-consent", draft.kit.texts.say("no-consent", person.language, **_number(draft)))
+        _before_consent(draft, message, parse)
         return
     if parse.readings or parse.entities:
         key, text = _noted(draft, parse, concerns)
@@ -69,6 +71,14 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
     else:
         key, text = _plain(draft, parse)
     _reply(draft, message, key, text)
+
+
+def _before_consent(draft: Draft, message: RawMessage, parse: Parse) -> None:
+    """The question comes first, but who wants silence, is somebody else or gets worse is heard without it."""
+    if parse.intent in _ALWAYS or (parse.intent == "worse" and _somebody_looks(draft)):
+        _reply(draft, message, *_plain(draft, parse))
+    else:
+        ask_first(draft, message)
 
 
 def _dangerous(draft: Draft, parse: Parse) -> bool:
@@ -91,7 +101,7 @@ def _noted(draft: Draft, parse: Parse, concerns: tuple[Concern, ...]) -> tuple[s
     for reading in parse.readings:
         if reading.problem and reading.problem not in asked:
             asked.add(reading.problem)
-            draft.dialogue = Dialogue(awaiting=reading.problem, slots={"words": reading.words}, asked_at=draft.now)
+            turn_to(draft, Dialogue(awaiting=reading.problem, slots={"words": reading.words}, asked_at=draft.now))
             key = key or reading.problem
             sentences.append(texts.say(reading.problem, language, words=reading.words))
     worried = any(c.flag.level.rank >= Level.MODERATE.rank for c in concerns)

@@ -58,7 +58,8 @@ class Draft:
             assessment=self.assessment,
             flags=tuple(self.flags.values()),
             escalations=tuple(self.escalations.values()),
-            communications=tuple(self.communications.values()),
+            # Of what leaves at the same instant, the text to somebody in danger goes first.
+            communications=tuple(sorted(self.communications.values(), key=lambda c: c.category is not Category.SAFETY)),
             dues=tuple(replace(due, written=self.chart.revision + 1) for due in self.dues.values()),
             dialogue=self.dialogue,
             notes=tuple(self.notes),

@@ -5,14 +5,14 @@ from datetime import datetime
 from functools import cache
 from zoneinfo import available_timezones as read_timezones
 
+from bot.core.consent import merged, take_back
 from bot.core.draft import Draft
 from bot.core.fire import schedule
 from bot.core.kit import Kit, Team
 from data.errors import BadInput
 from data.model.chart import Changes, Chart
-from data.model.communication import Category
 from data.model.event import PersonChanged
-from data.model.people import ContactState, Person, Purpose
+from data.model.people import ContactState, Person
 
 
 def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetime) -> Changes:
@@ -32,8 +32,7 @@ def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetim
         overdue = activity.active and any(d.ref == activity.id and d.due_at <= now for d in chart.dues)
         if (moved or known.get(activity.id) != activity) and not overdue:
             schedule(draft, activity, after=now)
-    if not (draft.person.active and draft.person.consents_to(Purpose.MESSAGING)):
-        draft.cancel_queued("no longer wanted", lambda row: row.category in (Category.NUDGE, Category.NOTICE))
+    take_back(draft)
     return draft.changes()
 
 
@@ -51,7 +50,10 @@ def _check(event: PersonChanged) -> None:
 
 
 def _kept(person: Person, before: Person | None) -> Person:
-    """A new profile does not undo what the person told us themselves: STOP and PAUSE stay."""
+    """A new profile does not undo what the person told us themselves: STOP, PAUSE and the last word on consent stay.
+
+    Nor does it give or take rights: who looks after whom is changed by name (`phms people`, /panel).
+    """
     if before is None:
         return person
     states = {(c.system, c.value.strip()): c.state for c in before.contacts}
@@ -59,7 +61,17 @@ def _kept(person: Person, before: Person | None) -> Person:
         replace(c, state=states.get((c.system, c.value.strip()), c.state)) if c.state is ContactState.ACTIVE else c
         for c in person.contacts
     )
-    return replace(person, contacts=contacts, paused_until=person.paused_until or before.paused_until)
+    consents = merged(person.consents, before.consents)
+    paused_until = person.paused_until or before.paused_until
+    return replace(
+        person,
+        contacts=contacts,
+        consents=consents,
+        paused_until=paused_until,
+        panel=person.panel if person.panel is not None else before.panel,
+        represents=person.represents or before.represents,
+        grants=person.grants or before.grants,
+    )
 
 
 @cache

@@ -4,6 +4,7 @@ from bot.core.draft import Draft
 from data.model.communication import Category
 from data.model.conversation import Alarm, Entity, Parse, RawMessage
 from data.model.observation import Assertion, Observation, SymptomReport
+from data.model.people import Role
 from scheduler.courtesy import activity_of
 
 # The name under which the rules know a glucose that is out of range in every unit it can be in.
@@ -11,7 +12,12 @@ UNIT_UNKNOWN = "glucose-in-any-unit"
 
 
 def note_alarms(draft: Draft, message: RawMessage, alarms: tuple[Alarm, ...]) -> None:
-    """Every hit of the safety screen is a fact of its own, whatever the parser thinks of the text."""
+    """Every hit of the safety screen is a fact of its own, whatever the parser thinks of the text.
+
+    Kept of a patient even before consent, since it opens an escalation; of a stranger nothing but the address is.
+    """
+    if draft.subject.role is Role.STRANGER:
+        return
     for alarm in alarms:
         _note(draft, message, f"alarm/{alarm.rule}", f"alarm:{alarm.rule}", Assertion.PRESENT, alarm.words)
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from bot.core.concern import Concern, weigh
+from bot.core.consent_chat import about_consent, offer_renewal
+from bot.core.consent_question import standing, turn_to
 from bot.core.contact import carrier_word_said, say_safely
 from bot.core.dialogue import answer, completed
 from bot.core.draft import Draft
@@ -10,16 +12,28 @@ from bot.core.facts import note_alarms, note_facts
 from bot.core.kit import Kit, Team
 from bot.core.orders import tell_owners
 from data.model.chart import Changes, Chart
-from data.model.conversation import Alarm, Dialogue, Parse, RawMessage
-from data.model.people import Purpose, Role
+from data.model.conversation import Alarm, Parse, RawMessage
+from data.model.people import Person, Purpose, Role
 from nlu.carrier import carrier_word
 from nlu.safety import screen
 
+# Answers after which nobody wants to be asked about anything else.
+_PARTING = ("wrong-number", "stop", "pause", "worse")
 
-def respond(chart: Chart, message: RawMessage, parse: Parse, kit: Kit, team: Team, now: datetime) -> Changes:
+
+def respond(
+    chart: Chart,
+    message: RawMessage,
+    parse: Parse,
+    kit: Kit,
+    team: Team,
+    now: datetime,
+    relatives: tuple[Person, ...] = (),
+) -> Changes:
     """The changes that a patient's message makes. Pure; whatever `parse` says, the raw words are screened first.
 
-    Before consent only the address is kept, but an emergency is always answered and always escalated.
+    Before consent only the address is kept, but an emergency is always answered and always escalated. `relatives` are
+    the proxies recorded as speaking for the patient: only with them can anything be shared.
     """
     draft = Draft(chart, kit, team, event_id=message.id, now=now)
     alarms = screen(message.text)
@@ -29,19 +43,35 @@ def respond(chart: Chart, message: RawMessage, parse: Parse, kit: Kit, team: Tea
     if word in ("stop", "start") and not alarms:
         carrier_word_said(draft, message, word)
         return draft.changes()
-    understood = completed(chart.dialogue, message, parse)
-    if understood is not parse:
-        # Answered once: the same unit again is no second reading.
-        parse, draft.dialogue = understood, Dialogue()
-    if known and draft.subject.consents_to(Purpose.MONITORING):
+    if known and not alarms and not parse.readings and about_consent(draft, message, relatives):
+        return draft.changes()
+    agreed = known and draft.subject.consents_to(Purpose.MONITORING)
+    parse = _with_what_was_asked(draft, message, parse, agreed=agreed or bool(alarms))
+    if agreed:
         note_facts(draft, message, parse)
-    concerns = weigh(draft) if known else ()
     if alarms:
+        # Said before anything else is thought: of what leaves at one instant, it leaves first.
         say_emergency(draft, message, alarms)
+    concerns = weigh(draft) if agreed or (known and alarms) else ()
+    if alarms:
         _owners_hear(draft, concerns)
-    else:
-        answer(draft, message, parse, concerns)
+        return draft.changes()
+    answer(draft, message, parse, concerns)
+    if agreed and not concerns and parse.intent not in _PARTING:
+        offer_renewal(draft, message)
     return draft.changes()
+
+
+def _with_what_was_asked(draft: Draft, message: RawMessage, parse: Parse, *, agreed: bool) -> Parse:
+    """What was understood together with the question before; a question that was passed over stands no longer.
+
+    Only where nothing is kept yet does the question about consent stay until it is answered.
+    """
+    understood = completed(draft.chart.dialogue, message, parse)
+    if understood is not parse or (agreed and standing(draft.chart.dialogue)):
+        # Answered once: the same unit again is no second reading.
+        turn_to(draft)
+    return understood
 
 
 def say_emergency(draft: Draft, message: RawMessage, alarms: tuple[Alarm, ...]) -> None:

@@ -23,6 +23,9 @@ from data.model.people import (
 )
 
 _LANGUAGES = {"english": "en", "german": "de", "deutsch": "de", "spanish": "es", "french": "fr", "estonian": "et"}
+# What a bare "consent yes" or "consent none" is about.
+USUAL = (Purpose.MONITORING, Purpose.MESSAGING)
+_PURPOSES = "monitoring|messaging|research"
 KEYS = (
     "sms", "telegram", "id", "lang", "zone", "quiet", "step", "limits", "born", "age", "consent", "scale", "oxygen",
     "status", "plan",
@@ -34,7 +37,7 @@ _NO = dict.fromkeys(("no", "false", "off", "none", "withdrawn", "not given", "re
 def read_field(name: str, value: str, *, people_key: bool = False) -> tuple[str, object]:
     """A field and its value, checked. Raises `BadInput` naming the nearest field or what is allowed."""
     field = " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
-    if consent := re.fullmatch(r"(?:(monitoring|messaging) )?consent(?: (?:to|for) (monitoring|messaging))?", field):
+    if consent := re.fullmatch(rf"(?:({_PURPOSES}) )?consent(?: (?:to|for) ({_PURPOSES}))?", field):
         return "consent", _read_consent(value, consent[1] or consent[2])
     canonical = _ALIASES.get(field, field)
     reader = _READERS.get(canonical)
@@ -140,16 +143,16 @@ def _read_consent(value: str, purpose: str | None) -> dict[Purpose, bool]:
     words = value.casefold().strip().removesuffix(" only")
     given = {**_YES, **_NO}.get(words)
     if given is not None:
-        return {p: given for p in Purpose if purpose in (None, p.value)}
+        return {Purpose(purpose): given} if purpose else dict.fromkeys(USUAL, given)
     read: dict[Purpose, bool] = {}
     for part in re.split(r"\s*(?:,|;|\band\b)\s*", words):
-        one = re.fullmatch(r"(monitoring|messaging)(?:\s+(.*))?", part)
+        one = re.fullmatch(rf"({_PURPOSES})(?:\s+(.*))?", part)
         answer = {**_YES, **_NO}.get(one[2] or "given") if one else None
         if one is None or answer is None:
-            raise BadInput(f"{value!r} is not a consent; allowed: given, withdrawn, monitoring, messaging withdrawn")
+            raise BadInput(f"{value!r} is not a consent; allowed: given, none, withdrawn, research withdrawn")
         read[Purpose(one[1])] = answer
     if all(read.values()) and " " not in words:
-        read = {p: read.get(p, False) for p in Purpose}
+        read = {**dict.fromkeys(USUAL, False), **read}
     return read
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.house import House
 from data.clock import SimulatedClock
-from data.ports import Parser
+from data.ports import KeyStore, Parser
 from data.record.memory import MemoryRecord
 from data.record.sqlite import SqliteRecord
 
@@ -29,11 +29,12 @@ class InMemory:
 class OnDisk:
     """Houses over one file: every reload closes it and opens it again, as a restarted server does."""
 
-    def __init__(self, path: Path) -> None:
-        """Keep the record in `path`; what an earlier performance left there goes."""
-        self.path = path
-        for left in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-            left.unlink(missing_ok=True)
+    def __init__(self, path: Path, keys: KeyStore) -> None:
+        """Keep the record in `path`, sealed with `keys`; what an earlier performance left there goes."""
+        self.path, self.keys = path, keys
+        for file in (path, path.with_name(f"{path.name}.keys")):
+            for end in ("", "-wal", "-shm"):
+                file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
 
     def build(self, record: Any, clock: SimulatedClock, carriers: Any, kit: Any, parser: Parser) -> House:
         """A house over a record."""
@@ -41,9 +42,9 @@ class OnDisk:
 
     def empty(self) -> SqliteRecord:
         """The file, with nothing written."""
-        return SqliteRecord(self.path)
+        return SqliteRecord(self.path, self.keys)
 
     def reload(self, record: SqliteRecord) -> SqliteRecord:
         """The record as it comes back from the file."""
         record.close()
-        return SqliteRecord(self.path)
+        return SqliteRecord(self.path, self.keys)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain, count
 
-from bot.scene.fields import KEYS, change_person, read_field
+from bot.scene.fields import KEYS, USUAL, change_person, read_field
 from bot.scene.grammar import Role as Part
 from bot.scene.plan import Plan, plan_of, slug
 from data.errors import BadInput
-from data.model.people import Consent, Person, Purpose, Role
+from data.model.people import Consent, Person, Role
 
 _ROLES = {
     "patient": Role.PATIENT,
@@ -38,7 +38,7 @@ def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetim
         raise BadInput(f"{name} is introduced twice")
     person = Person(id=slug(name), code="", name=name, role=role, title=title, zone=zone)
     if role in (Role.PATIENT, Role.PROXY):
-        person = replace(person, consents=_consents(True, start_at))
+        person = replace(person, consents=usual_consents(start_at))
     settings = [pair for column in rest for pair in _pairs(column)]
     plan, chosen_id = Plan(()), None
     for setting in settings:
@@ -150,5 +150,6 @@ def _bare(address: str) -> str:
     return re.sub(r"[\s().-]+", "", address).casefold()
 
 
-def _consents(given: bool, at: datetime) -> tuple[Consent, ...]:
-    return tuple(Consent(purpose=p, given=given, recorded_at=at, source="scene") for p in Purpose)
+def usual_consents(at: datetime) -> tuple[Consent, ...]:
+    """What a patient of a scene has agreed to unless it says otherwise: to be looked after and to be written to."""
+    return tuple(Consent(purpose=p, given=True, recorded_at=at, source="scene") for p in USUAL)

@@ -9,8 +9,9 @@ import yaml
 
 from bot.scene.grammar import Hears, Line, MayHear, Role, Says, Scene, Step
 from bot.scene.pattern import Pattern, read_pattern
+from bot.scene.people import usual_consents
 from data.errors import BadFile
-from data.model.people import ChannelKind, Consent, ContactPoint, Person, Purpose
+from data.model.people import ChannelKind, ContactPoint, Person
 from data.model.people import Role as PersonRole
 
 USER = "User"
@@ -113,7 +114,7 @@ def _patient(number: int) -> Role:
     person = Person(
         id="user", code="P-1", name=USER, role=PersonRole.PATIENT, title="patient", zone="UTC",
         contacts=(ContactPoint(system=ChannelKind.SMS, value="+15550001"),),
-        consents=tuple(Consent(purpose=p, given=True, recorded_at=_START, source="scene") for p in Purpose),
+        consents=usual_consents(_START),
     )  # fmt: skip
     return Role(person=person, number=number)
 

@@ -7,10 +7,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from bot.words.consent_texts import ConsentText, ConsentTexts, check_consents, load_consents
 from data.content import load
 from data.errors import BadFile
+from data.model.people import Purpose
 
 _NUMBERS = "emergency_numbers.toml"
+_CONSENT = "consent"
 LANGUAGES = ("en", "es", "de", "fr", "et")
 
 # Carriers take these words from the phone before we ever see them, so no text may ask for one as a reply
@@ -39,12 +42,16 @@ class _Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Every sentence, `by_language[language][key]`; English is complete, other languages fall back to it."""
+    """Every sentence, `by_language[language][key]`; English is complete, other languages fall back to it.
+
+    `consents` are the texts that a patient agrees to, complete in every language.
+    """
 
     by_language: dict[str, dict[str, str]]
     staff_keys: frozenset[str]
     numbers: tuple[tuple[str, str], ...]
     default_number: str
+    consents: dict[str, ConsentTexts] = field(default_factory=dict)
 
     def say(self, key: str, language: str = "en", **values: str) -> str:
         """The sentence `key` with `values` filled in. `KeyError` when English lacks it: a bug, found by the tests."""
@@ -54,6 +61,14 @@ class Texts:
     def knows(self, key: str) -> bool:
         """Whether there is a sentence of that key."""
         return key in self.by_language["en"]
+
+    def consent(self, purpose: Purpose, language: str) -> ConsentText:
+        """What one purpose means, in the patient's language or in English."""
+        return (self.consents.get(language) or self.consents["en"]).of(purpose)
+
+    def consent_language(self, language: str) -> str:
+        """The language in which a consent text is shown to whoever speaks `language`."""
+        return language if language in self.consents else "en"
 
     def emergency_number(self, zone: str) -> str:
         """The number to call where the patient lives."""
@@ -73,7 +88,9 @@ def load_texts(overlay: Path | None = None) -> Texts:
         if language == "en":
             staff = frozenset(content.staff)
     numbers = load(_find(_NUMBERS, overlay), _Numbers)
-    texts = Texts(by_language, staff, tuple(numbers.by_zone.items()), numbers.default)
+    own_consents = overlay / _CONSENT if overlay else None
+    consents = load_consents(LANGUAGES, own_consents if own_consents and own_consents.exists() else None)
+    texts = Texts(by_language, staff, tuple(numbers.by_zone.items()), numbers.default, consents)
     problems = check(texts)
     if problems:
         raise BadFile(problems[0])
@@ -96,7 +113,7 @@ def check(texts: Texts) -> list[str]:
                 problems.append(f"{where}: asks for {word!r}, which carriers take before we see it")
             if key in texts.staff_keys and not _fields(sentence) <= _STAFF_FIELDS:
                 problems.append(f"{where}: staff texts may only carry {sorted(_STAFF_FIELDS)}")
-    return problems
+    return problems + check_consents(texts.consents)
 
 
 def carrier_words_asked(sentence: str) -> list[str]:
@@ -111,7 +128,7 @@ def _fields(sentence: str) -> set[str]:
 def _check_names(overlay: Path) -> None:
     if not overlay.is_dir():
         raise BadFile(f"{overlay}: is not a directory")
-    allowed = [*(f"{language}.toml" for language in LANGUAGES), _NUMBERS]
+    allowed = [*(f"{language}.toml" for language in LANGUAGES), _NUMBERS, _CONSENT]
     for file in sorted(overlay.iterdir()):
         if file.name not in allowed:
             raise BadFile(f"{file}: is not known here; allowed: {', '.join(allowed)}")

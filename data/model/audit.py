@@ -1,4 +1,4 @@
-"""The journal's Entry: the commit itself, and the audit trail of who changed what, when and because of which event."""
+"""The audit trail: who changed what (Entry, the commit itself), who looked at what (Access)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,3 +20,22 @@ class Entry:
     actor: str
     at: datetime
     changes: Changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One look at somebody's data by a person, or an attempt at it (FHIR: AuditEvent with action R).
+
+    `subject` is the stream it stands in: the patient's, or the actor's own when there is no such patient.
+    `actor` is a person's id (or "operator:NAME" at the command line), `role` what they were at that time, `action`
+    what they asked for, `permitted` whether they got it, `reason` why they needed it (break-glass), `via` the door.
+    """
+
+    subject: str
+    actor: str
+    role: str
+    action: str
+    at: datetime
+    permitted: bool = True
+    reason: str = ""
+    via: str = ""

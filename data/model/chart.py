@@ -24,7 +24,10 @@ WINDOW = timedelta(days=8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What one event adds: rows replace earlier rows of the same id. `notes` explain it in the audit trail."""
+    """What one event adds: rows replace earlier rows of the same id. `notes` explain it in the audit trail.
+
+    `erased` is the last thing that can happen to a chart: nothing of the person remains, and nothing follows.
+    """
 
     person: Person | None = None
     observations: tuple[Observation, ...] = ()
@@ -37,13 +40,15 @@ class Changes:
     dues: tuple[Due, ...] = ()
     dialogue: Dialogue | None = None
     notes: tuple[str, ...] = ()
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """Everything known about one person, as of `revision`.
 
-    Observations are those of the last 8 days (`WINDOW`), oldest first.
+    Observations are those of the last 8 days (`WINDOW`) as of the last that came in, oldest first: measured after
+    `observed_from`, which only ever moves forward.
 
     Of communications, flags, escalations and dues, the chart holds what is open and what settled in the last
     24 hours (messages with a last word: 2 hours); `record.journal` has the rest. A message that was handed over
@@ -62,6 +67,8 @@ class Chart:
     communications: tuple[Communication, ...] = ()
     dues: tuple[Due, ...] = ()
     dialogue: Dialogue = field(default_factory=Dialogue)
+    observed_from: datetime | None = None
+    erased: bool = False
 
     def latest(self, code: str) -> Observation | None:
         """The newest observation of vocabulary key `code`, by the time it was measured."""
@@ -91,16 +98,21 @@ class Chart:
             communications=self.communications,
             dues=self.dues,
             dialogue=self.dialogue,
+            observed_from=self.observed_from,
+            erased=self.erased,
         )
 
     def apply(self, changes: Changes, at: datetime) -> "Chart":
         """The chart after `changes` committed at `at`: pure, and the one way any store moves a chart on."""
+        if changes.erased:
+            return Chart(subject=self.subject, revision=self.revision + 1, erased=True)
         settled = at - KEEP
+        since = observed_from(self, changes, at)
         return Chart(
             subject=self.subject,
             revision=self.revision + 1,
             person=changes.person or self.person,
-            observations=merge_observations(self.observations, changes.observations, at),
+            observations=merge_observations(self.observations, changes.observations, since),
             symptoms=_symptoms(_lay(self.symptoms, changes.symptoms), at),
             activities=_lay(self.activities, changes.activities),
             assessment=changes.assessment or self.assessment,
@@ -111,7 +123,15 @@ class Chart:
             ),
             dues=_dues(_lay(self.dues, changes.dues)),
             dialogue=changes.dialogue or self.dialogue,
+            observed_from=since,
         )
+
+
+def observed_from(chart: Chart, changes: Changes, at: datetime) -> datetime | None:
+    """What a chart's observations must be measured after once `changes` came; a clock set back moves nothing."""
+    if not changes.observations:
+        return chart.observed_from
+    return max(at - WINDOW, chart.observed_from) if chart.observed_from else at - WINDOW
 
 
 class _Row(Protocol):
@@ -172,19 +192,18 @@ def _dues(rows: tuple[Due, ...]) -> tuple[Due, ...]:
 
 
 def merge_observations(
-    old: tuple[Observation, ...], new: tuple[Observation, ...], at: datetime
+    old: tuple[Observation, ...], new: tuple[Observation, ...], since: datetime | None
 ) -> tuple[Observation, ...]:
-    """The window of observations after `new` came: one row per id (the later value stands), oldest first.
+    """The observations measured after `since` when `new` has come: one row per id (the later stands), oldest first.
 
     The new is laid over the old before the window is cut, so that a correction that moves a value out of the
     window takes the old value with it.
     """
-    if not new:
+    if not new or since is None:
         return old
-    oldest = at - WINDOW
     rows = {row.id: row for row in old}
     rows.update([(row.id, row) for row in new])
-    return tuple(sorted([row for row in rows.values() if row.effective_at > oldest], key=_BY_TIME))
+    return tuple(sorted([row for row in rows.values() if row.effective_at > since], key=_BY_TIME))
 
 
 _BY_TIME = attrgetter("effective_at", "id")

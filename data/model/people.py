@@ -70,6 +70,8 @@ class Person:
 
     `step` is the person's place on the escalation ladder (1 is told first), None for nobody's ladder.
     `spo2_scale` 2 is for hypercapnic respiratory failure (NEWS2, RCP 2017), set by a clinician only.
+    `panel` holds the ids of the patients a practitioner looks after (None: every patient of the clinic),
+    `represents` those a proxy speaks for, `grants` what was opened in an emergency ("break the glass").
     """
 
     id: str
@@ -89,15 +91,22 @@ class Person:
     paused_until: datetime | None = None
     consents: tuple["Consent", ...] = ()
     active: bool = True
+    panel: tuple[str, ...] | None = None
+    represents: tuple[str, ...] = ()
+    grants: tuple["Grant", ...] = ()
 
     @property
     def tz(self) -> ZoneInfo:
         """The person's zone, for reckoning wall-clock times."""
         return ZoneInfo(self.zone)
 
-    def consents_to(self, purpose: "Purpose") -> bool:
-        """True while the latest consent for `purpose` is given (nothing recorded means not given)."""
-        latest = max((c for c in self.consents if c.purpose == purpose), key=lambda c: c.recorded_at, default=None)
+    def consents_to(self, purpose: "Purpose", recipient: str = "") -> bool:
+        """True while the latest consent for `purpose` is given (nothing recorded means not given).
+
+        For SHARING, `recipient` is the id of the person it is about; every recipient is asked about by itself.
+        """
+        of_purpose = (c for c in self.consents if c.purpose == purpose and c.recipient == recipient)
+        latest = max(of_purpose, key=lambda c: c.recorded_at, default=None)
         return latest is not None and latest.given
 
 
@@ -106,13 +115,31 @@ class Purpose(StrEnum):
 
     MONITORING = "monitoring"
     MESSAGING = "messaging"
+    SHARING = "sharing"
+    RESEARCH = "research"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """The latest word of a patient on one purpose; the journal keeps the earlier ones."""
+    """The latest word of a patient on one purpose; the journal keeps the earlier ones.
+
+    `version` and `language` name the text that was agreed to; `recipient` whom it is shared with (SHARING only).
+    """
 
     purpose: Purpose
     given: bool
     recorded_at: datetime
     source: str = field(default="paper")
+    version: str = ""
+    language: str = ""
+    recipient: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Emergency access ("break the glass") to one patient's data: why, and from when until when."""
+
+    patient: str
+    reason: str
+    given_at: datetime
+    until: datetime

@@ -1,6 +1,6 @@
 """Charts and people as a store last read or wrote them: nothing is decoded twice, and all of it is safe to lose."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from data.model.audit import Entry
 from data.model.chart import Chart, merge_observations
@@ -9,6 +9,8 @@ from data.record.coding import decode_people
 
 # Charts of that many persons are remembered: those at work, not a whole clinic with a week of readings each.
 _CHARTS = 256
+# And no more samples than that in all of them: a sensor may have left tens of thousands in one chart.
+_SAMPLES = 200_000
 
 
 class KnownCharts:
@@ -17,6 +19,7 @@ class KnownCharts:
     def __init__(self) -> None:
         self._bare: dict[str, Chart] = {}
         self._full: dict[str, Chart] = {}
+        self._samples = 0
 
     def bare(self, subject: str, revision: int) -> Chart | None:
         """The chart without its observations, if known as of that revision."""
@@ -32,15 +35,32 @@ class KnownCharts:
 
     def read_full(self, chart: Chart) -> None:
         """Remember a chart with its observations that was read."""
-        _put(self._full, chart)
+        self._put_full(chart)
+
+    def forget(self, subject: str) -> None:
+        """Remember this person's chart no more."""
+        self._bare.pop(subject, None)
+        self._pop_full(subject)
 
     def moved(self, after: Chart, entry: Entry) -> None:
         """Remember that `entry` was written and led to `after` (without observations)."""
         _put(self._bare, after)
-        before = self._full.pop(entry.subject, None)
+        before = self._pop_full(entry.subject)
         if before is not None and before.revision == entry.revision - 1:
-            observations = merge_observations(before.observations, entry.changes.observations, entry.at)
-            _put(self._full, after.with_observations(observations) if observations else after)
+            observations = merge_observations(before.observations, entry.changes.observations, after.observed_from)
+            self._put_full(after.with_observations(observations) if observations else after)
+
+    def _put_full(self, chart: Chart) -> None:
+        self._pop_full(chart.subject)
+        self._samples += len(chart.observations)
+        while self._full and (len(self._full) >= _CHARTS or self._samples > _SAMPLES):
+            self._pop_full(next(iter(self._full)))
+        self._full[chart.subject] = chart
+
+    def _pop_full(self, subject: str) -> Chart | None:
+        chart = self._full.pop(subject, None)
+        self._samples -= len(chart.observations) if chart is not None else 0
+        return chart
 
 
 def _at(charts: dict[str, Chart], subject: str, revision: int) -> Chart | None:
@@ -56,16 +76,23 @@ def _put(charts: dict[str, Chart], chart: Chart) -> None:
 
 
 class KnownPeople:
-    """Persons by the bytes that said them: of a clinic of thousands, only who changed is decoded again."""
+    """Persons by the bytes that said them: of a clinic of thousands, only who changed is opened and decoded again."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[bytes, Person]] = {}
 
-    def of(self, rows: Iterable[tuple[str, bytes]]) -> tuple[Person, ...]:
-        """The persons of these rows (id and bytes), in their order."""
+    def of(
+        self, rows: Iterable[tuple[str, bytes]], opened: Callable[[str, bytes], bytes] = lambda name, body: body
+    ) -> tuple[Person, ...]:
+        """The persons of these rows (name and stored bytes), in their order; `opened` unseals what is stored."""
         rows, known = list(rows), self._known
         new = [row for row in rows if row[0] not in known or known[row[0]][0] != row[1]]
         if new:
-            for (key, body), person in zip(new, decode_people(tuple(body for _, body in new)), strict=True):
-                known[key] = (body, person)
-        return tuple([known[key][1] for key, _ in rows])
+            bodies = tuple(opened(name, body) for name, body in new)
+            for (name, body), person in zip(new, decode_people(bodies), strict=True):
+                known[name] = (body, person)
+        return tuple([known[name][1] for name, _ in rows])
+
+    def forget(self, name: str) -> None:
+        """Remember this person no more."""
+        self._known.pop(name, None)

@@ -1,23 +1,23 @@
 """A record in memory that keeps nothing but bytes, and writes them one by one as a document store would."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
 from typing import TypeVar
 
-from data.errors import Conflict
-from data.model.audit import Entry
+from data.errors import Conflict, NotFound
+from data.model.audit import Access, Entry
 from data.model.chart import Changes, Chart
 from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.observation import Observation
 from data.model.people import ChannelKind, Person
 from data.model.plan import Due
-from data.ports import Claim, CodeUse
-from data.record import codes
+from data.ports import Claim, CodeUse, Hour, Tended
+from data.record import buckets, codes
 from data.record.coding import (
     decode,
-    decode_all,
     decode_known,
     encode,
     encode_checked,
@@ -27,6 +27,7 @@ from data.record.coding import (
 )
 from data.record.known import KnownCharts, KnownPeople
 from data.record.projection import Projection, address_key, check, project
+from data.record.retention import relieved_entry, tend_limits
 from data.record.tables import (
     BACK,
     NOT_STAFF,
@@ -35,14 +36,11 @@ from data.record.tables import (
     JournalRow,
     Key,
     MessageRow,
-    ObservationRow,
     PersonRow,
     Projected,
     Tables,
     Work,
     load_tables,
-    pack,
-    unpack,
 )
 
 _P = TypeVar("_P", bound=Projected)
@@ -72,9 +70,6 @@ class MemoryRecord:
 
     def _open(self, tables: Tables) -> None:
         self._tables = tables
-        # Observations that somebody asked for, unpacked; those of `_changed` are newer than the packed ones.
-        self._unpacked: dict[str, dict[str, ObservationRow]] = {}
-        self._changed: dict[str, None] = {}
         # What follows from the tables and is safe to lose.
         self._unfinished = {key: row for key, row in tables.inbox.items() if not row.done}
         self._events: dict[str, set[str]] = {}
@@ -88,18 +83,12 @@ class MemoryRecord:
     def dump(self) -> bytes:
         """All of it as bytes, the same bytes from any store with the same history."""
         with self._lock:
-            return self._packed().dump()
+            return self._tables.dump()
 
     def digest(self) -> str:
         """SHA-256 of the content, leases left out."""
         with self._lock:
-            return self._packed().digest()
-
-    def _packed(self) -> Tables:
-        for subject in self._changed:
-            self._tables.observations[subject] = pack(self._unpacked[subject])
-        self._changed.clear()
-        return self._tables
+            return self._tables.digest()
 
     def close(self) -> None:
         """Nothing is held that needs letting go of."""
@@ -128,7 +117,7 @@ class MemoryRecord:
                     return decode(row.body, RawMessage), self._take(key, row, at, lease)
         return None
 
-    def finish_message(self, claim: Claim) -> bool:
+    def finish_message(self, claim: Claim, *, forget: bool = False) -> bool:
         """See `Record.finish_message`."""
         with self._lock:
             row = self._tables.inbox.get(claim.row_id)
@@ -137,9 +126,19 @@ class MemoryRecord:
             if not row.done:
                 self._probe("inbox")
                 row.done = True
+                row.body = _without_words(row.body) if forget else row.body
                 self._unfinished.pop(claim.row_id, None)
             self._probe("answer")
             return True
+
+    def messages(self, subject: str) -> Iterator[RawMessage]:
+        """See `Record.messages`."""
+        with self._lock:
+            kept = [row.body for row in self._tables.inbox.values() if row.order == subject and row.body]
+        for body in kept:
+            message = decode(body, RawMessage)
+            if message.text:
+                yield message
 
     def _first_of_each_order(self) -> Iterator[tuple[str, MessageRow]]:
         seen = set()
@@ -157,37 +156,58 @@ class MemoryRecord:
             chart = self._stored(subject)
             if not observations:
                 return chart
-            full = self._charts.full(subject, chart.revision)
-            if full is None:
-                held = [(row.effective_at, key, row.body) for key, row in self._observed(subject).items() if row.held]
-                held.sort()
-                rows = decode_all((body for _, _, body in held), Observation) if held else ()
+            return self._full(chart)
+
+    def _full(self, chart: Chart) -> Chart:
+        full = self._charts.full(chart.subject, chart.revision)
+        if full is None:
+            full = chart
+            if chart.observed_from is not None:
+                start = micros(chart.observed_from)
+                hours = self._tables.vitals.get(chart.subject, {}).items()
+                rows = buckets.since((r.body for (_, h), r in hours if h >= buckets.first_hour(start)), start)
                 full = chart.with_observations(rows) if rows else chart
-                self._charts.read_full(full)
-            return full
+            self._charts.read_full(full)
+        return full
 
     def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
         """See `Record.observations`."""
         first, end = micros(since), micros(until)
         with self._lock:
             self._roll_forward(subject)
-            found = sorted(
-                (row.effective_at, key, row.body)
-                for key, row in self._observed(subject).items()
-                if row.code == code and first <= row.effective_at < end
-            )
-        return decode_all((body for _, _, body in found), Observation)
+            hours = self._tables.vitals.get(subject, {}).items()
+            return buckets.within((row.body for (name, _), row in hours if name == code), first, end)
+
+    def hours(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Hour, ...]:
+        """See `Record.hours`."""
+        with self._lock:
+            self._roll_forward(subject)
+            hours = self._tables.vitals.get(subject, {}).items()
+            found = sorted((h, row.body) for (name, h), row in hours if name == code and _begins(h, since, until))
+        return tuple(buckets.hour_of(hour, body) for hour, body in found)
+
+    def bands(self, code: str, since: datetime, until: datetime) -> dict[int, int]:
+        """See `Record.bands`."""
+        counts: dict[int, int] = {}
+        with self._lock:
+            for hours in self._tables.vitals.values():
+                for (name, hour), row in hours.items():
+                    if name == code and _begins(hour, since, until):
+                        counts[row.band] = counts.get(row.band, 0) + 1
+        return counts
 
     def commit(self, chart: Chart, event_id: str, kind: str, actor: str, changes: Changes, now: datetime) -> bool:
         """See `Record.commit`."""
         subject = chart.subject
-        check(subject, changes)
+        check(subject, kind, changes)
         with self._lock:
             self._roll_forward(subject)
             if self.committed(subject, event_id):
                 self._probe("answer")
                 return False
             journal = self._tables.journal.get(subject, [])
+            if self._stored(subject).erased:
+                raise NotFound("this person was erased: nothing more is kept of them")
             if chart.revision != len(journal):
                 raise Conflict(f"the chart is at revision {len(journal)}, not {chart.revision}: reload, decide again")
             body, entry = encode_checked(
@@ -202,8 +222,9 @@ class MemoryRecord:
                 )
             )
             # Before anything is written: what cannot be projected must not enter the journal.
-            projection = project(entry, self._stored(subject))
-            self._insert(subject, JournalRow(self._last_seq + 1, event_id, body))
+            seq = self._last_seq + 1
+            projection = project(entry, self._stored(subject), seq)
+            self._insert(subject, JournalRow(seq, event_id, body))
             self._write(projection)
             self._charts.moved(projection.after, entry)
             self._probe("answer")
@@ -227,7 +248,50 @@ class MemoryRecord:
                 else sorted((row for rows in journal.values() for row in rows), key=lambda row: row.seq)
             )
         for row in rows:
-            yield decode(row.body, Entry)
+            if row.body:
+                yield decode(row.body, Entry)
+
+    # Who looked.
+
+    def note_access(self, access: Access) -> None:
+        """See `Record.note_access`."""
+        body = encode(access)
+        with self._lock:
+            if self._stored(access.subject).erased:
+                raise NotFound("this person was erased: there is nothing to look at")
+            self._probe("access")
+            self._tables.accesses.setdefault(access.subject, []).append(body)
+            self._probe("answer")
+
+    def accesses(self, subject: str) -> Iterator[Access]:
+        """See `Record.accesses`."""
+        with self._lock:
+            rows = list(self._tables.accesses.get(subject, ()))
+        for body in rows:
+            yield decode(body, Access)
+
+    def tend(self, now: datetime, full: timedelta, keep: timedelta) -> Tended:
+        """See `Record.tend`."""
+        thin, gone = tend_limits(now, full, keep)
+        thinned = removed = relieved = 0
+        with self._lock:
+            for hours in self._tables.vitals.values():
+                for key in [key for key in hours if key[1] < thin]:
+                    less = buckets.thinned(hours[key]) if key[1] >= gone else None
+                    if key[1] < gone:
+                        del hours[key]
+                        removed += 1
+                    elif less is not None:
+                        hours[key] = less
+                        thinned += 1
+            for rows in self._tables.journal.values():
+                for row in rows:
+                    entry = decode(row.body, Entry) if row.body else None
+                    if entry is not None and (less_of := relieved_entry(entry, thin)) is not None:
+                        row.body = encode(less_of)
+                        relieved += 1
+            self._charts = KnownCharts()
+        return Tended(thinned, removed, relieved)
 
     def recover(self) -> int:
         """Write whatever a crash left unwritten, for everybody; the number of entries that needed it."""
@@ -249,7 +313,7 @@ class MemoryRecord:
         behind = journal[stored.revision if stored else 0 :]
         for row in behind:
             entry = decode(row.body, Entry)
-            projection = project(entry, self._stored(subject))
+            projection = project(entry, self._stored(subject), row.seq)
             self._write(projection)
             self._charts.moved(projection.after, entry)
         return len(behind)
@@ -258,24 +322,21 @@ class MemoryRecord:
         row = self._tables.charts.get(subject)
         if row is None:
             return Chart(subject=subject)
+        if not row.body:
+            return Chart(subject=subject, revision=row.revision, erased=True)
         known = self._charts.bare(subject, row.revision)
         if known is None:
             known = decode_known(row.body, Chart)
             self._charts.read(known)
         return known
 
-    def _observed(self, subject: str) -> dict[str, ObservationRow]:
-        rows = self._unpacked.get(subject)
-        if rows is None:
-            packed = self._tables.observations.get(subject)
-            rows = self._unpacked[subject] = {} if packed is None else unpack(packed)
-        return rows
-
     def _write(self, rows: Projection) -> None:
         """Idempotent: a row that already has this revision may have been claimed since, and is left alone."""
         subject, revision = rows.subject, rows.revision
-        if rows.held_after is not None:
-            self._write_observations(rows, rows.held_after)
+        if rows.erased:
+            self._wipe(subject, revision)
+        if rows.observations:
+            self._write_vitals(rows)
         _merge(self._tables.outbox, subject, revision, rows.outbox, lambda: self._probe("outbox"))
         _merge(self._tables.dues, subject, revision, rows.dues, lambda: self._probe("due"))
         if rows.person is not None:
@@ -283,16 +344,41 @@ class MemoryRecord:
         self._probe("chart")
         self._tables.charts[subject] = rows.chart
 
-    def _write_observations(self, rows: Projection, held_after: int) -> None:
-        table = self._observed(rows.subject)
-        self._changed[rows.subject] = None
-        for old in table.values():
-            if old.held and old.effective_at <= held_after:
-                self._probe("observation leaves the chart")
-                old.held = False
-        for key, row in rows.observations.items():
-            self._probe("observation")
-            table[key] = row
+    def _write_vitals(self, rows: Projection) -> None:
+        held = self._full(self._stored(rows.subject)).observations
+        table = self._tables.vitals.setdefault(rows.subject, {})
+        for key, touch in buckets.touches(rows.observations, held).items():
+            old = table.get(key)
+            new = buckets.touched(old, touch, rows.revision)
+            if new is old:
+                continue
+            self._probe("vitals")
+            if new is None:
+                del table[key]
+            else:
+                table[key] = new
+
+    def _wipe(self, subject: str, revision: int) -> None:
+        """Everything of a person goes; of the journal the events' names stay, so that none is taken for new."""
+        tables = self._tables
+        self._probe("wipe")
+        person = tables.people.pop(subject, None)
+        orders = {subject, *(person.addresses if person else ())}
+        for row_id, message in tables.inbox.items():
+            if message.order in orders:
+                message.done, message.body = True, b""
+                self._unfinished.pop(row_id, None)
+        for work in (tables.outbox, tables.dues):
+            for key in [key for key in work if key[0] == subject]:
+                del work[key]
+        tables.vitals.pop(subject, None)
+        for given in tables.codes.values():
+            for code in [code for code, row in given.items() if row.subject == subject]:
+                del given[code]
+        tables.accesses.pop(subject, None)
+        for entry in tables.journal[subject][: revision - 1]:
+            entry.body = b""
+        self._everyone = self._staff = self._at_address = None
 
     def _write_person(self, subject: str, person: PersonRow) -> None:
         self._probe("person")
@@ -316,15 +402,15 @@ class MemoryRecord:
         back = at + BACK
         with self._lock:
             ready = [
-                (row.due_at, key[1], key[0])
+                (row.due_at, row.seq, row.place, key)
                 for key, row in self._tables.dues.items()
                 if (row.due_at <= at or row.set_at > back) and not row.leased(at)
             ]
             if not ready:
                 return None
-            _, row_id, subject = min(ready)
-            row = self._tables.dues[subject, row_id]
-            return decode(row.body, Due), self._take(row_id, row, at, lease)
+            *_, key = min(ready)
+            row = self._tables.dues[key]
+            return decode(row.body, Due), self._take(key[1], row, at, lease)
 
     def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
         """See `Record.claim_outbox`."""
@@ -332,15 +418,15 @@ class MemoryRecord:
         back = at + BACK
         with self._lock:
             ready = [
-                (row.late, row.created_at, key[1], key[0])
+                (row.late, row.created_at, row.seq, row.place, key)
                 for key, row in self._tables.outbox.items()
                 if (row.not_before <= at or row.set_at > back) and not row.leased(at)
             ]
             if not ready:
                 return None
-            *_, row_id, subject = min(ready)
-            row = self._tables.outbox[subject, row_id]
-            return decode(row.body, Communication), self._take(row_id, row, at, lease)
+            *_, key = min(ready)
+            row = self._tables.outbox[key]
+            return decode(row.body, Communication), self._take(key[1], row, at, lease)
 
     def next_at(self, now: datetime) -> datetime | None:
         """See `Record.next_at`."""
@@ -427,6 +513,15 @@ class MemoryRecord:
         return tuple(
             CodeUse(recipient, code, row.escalation_id, row.subject, instant(row.given_at)) for code, row in rows
         )
+
+
+def _without_words(body: bytes) -> bytes:
+    return encode(replace(decode(body, RawMessage), text=""))
+
+
+def _begins(hour: int, since: datetime, until: datetime) -> bool:
+    first, end = buckets.whole_hours(micros(since), micros(until))
+    return first <= hour < end
 
 
 def _merge(

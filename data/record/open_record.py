@@ -3,18 +3,30 @@
 from pathlib import Path
 
 from data.errors import BadFile
-from data.ports import Record
+from data.ports import KeyStore, Record
 from data.record.memory import MemoryRecord
 from data.record.sqlite import SqliteRecord
 
 
-def open_record(where: str) -> Record:
-    """Open "memory:", "sqlite:PATH" or a plain path. Raises `BadFile` for anything else or a file of another kind."""
+def open_record(where: str, keys: KeyStore) -> Record:
+    """Open "memory:", "sqlite:PATH", a plain path or "mongodb://...", sealed with `keys` (all but memory).
+
+    Raises `BadFile` for anything else, a place that holds something else, or other keys; `Unavailable` when the
+    place does not answer.
+    """
     if where == "memory:":
         return MemoryRecord()
     scheme, colon, rest = where.partition(":")
+    if scheme in ("mongodb", "mongodb+srv"):
+        # Only who needs the driver waits for it to load.
+        from data.record.mongo import MongoRecord  # noqa: PLC0415
+
+        return MongoRecord(where, keys)
     path = rest if scheme == "sqlite" and colon else where
     if not path or "://" in where:
         # Only the scheme is told: the rest may hold a password.
-        raise BadFile(f"no record can be kept at {scheme + colon!r}; allowed: memory:, sqlite:PATH, or a file's path")
-    return SqliteRecord(Path(path))
+        raise BadFile(
+            f"no record can be kept at {scheme + colon!r}; "
+            "allowed: memory:, sqlite:PATH, mongodb://..., or a file's path"
+        )
+    return SqliteRecord(Path(path), keys)

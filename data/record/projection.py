@@ -1,30 +1,31 @@
 """What one journal entry means for every other table: pure, so that every store writes the same rows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from data.model.audit import Entry
-from data.model.chart import WINDOW, Changes, Chart
+from data.model.chart import Changes, Chart
 from data.model.communication import Category, Communication, SendState
 from data.model.concern import Priority
 from data.model.observation import Observation
 from data.model.people import ChannelKind, Person
 from data.model.plan import Due
+from data.record.chain import ERASE
 from data.record.coding import encode, micros
-from data.record.tables import ChartRow, DueRow, ObservationRow, OutboxRow, PersonRow
+from data.record.tables import ChartRow, DueRow, OutboxRow, PersonRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """Rows to put in place of those of the same id and an earlier revision; None removes. The chart goes last.
 
-    `after` is the chart (without observations) that the bytes in `chart` say.
-    `held_after`: observations measured at or before it leave the chart; None leaves them as they are.
+    `after` is the chart (without observations) that the bytes in `chart` say. `observations` go into their hours
+    (see `data.record.buckets`). With `erased`, whatever else is kept of the subject goes, and the chart says so.
     """
 
     subject: str
     revision: int
-    held_after: int | None
-    observations: dict[str, ObservationRow]
+    erased: bool
+    observations: tuple[Observation, ...]
     outbox: dict[str, OutboxRow | None]
     dues: dict[str, DueRow | None]
     person: PersonRow | None
@@ -32,8 +33,13 @@ class Projection:
     after: Chart
 
 
-def check(subject: str, changes: Changes) -> None:
-    """Refuse rows that belong to another stream: they would never be found again. Raises `ValueError`."""
+def check(subject: str, kind: str, changes: Changes) -> None:
+    """Refuse rows that belong to another stream: they would never be found again. Raises `ValueError`.
+
+    An erasure has a kind of its own, by which it is known when nothing of it can be opened any more.
+    """
+    if (kind == ERASE) != changes.erased:
+        raise ValueError(f"an erasure, and nothing else, is committed as {ERASE!r}")
     owners = {row.subject for row in changes.communications} | {row.subject for row in changes.dues}
     if owners - {subject}:
         raise ValueError("a Communication or Due was committed to another subject's chart")
@@ -41,21 +47,21 @@ def check(subject: str, changes: Changes) -> None:
         raise ValueError("a Person was committed to another subject's chart")
 
 
-def project(entry: Entry, chart: Chart) -> Projection:
-    """The rows of `entry`, on top of `chart` as stored (without observations) one revision earlier."""
+def project(entry: Entry, chart: Chart, seq: int) -> Projection:
+    """The rows of `entry`, the `seq`-th of the journal, on top of `chart` as stored (bare) one revision earlier."""
     changes, revision = entry.changes, entry.revision
-    window = micros(entry.at - WINDOW) if changes.observations else None
-    bare = replace(changes, observations=()) if changes.observations else changes
-    after, set_at = chart.apply(bare, entry.at), micros(entry.at)
+    after, set_at = chart.apply(changes, entry.at), micros(entry.at)
+    if after.observations:
+        after = after.with_observations(())
     return Projection(
         subject=entry.subject,
         revision=revision,
-        held_after=window,
-        observations={row.id: _observation(row, window or 0, revision) for row in changes.observations},
-        outbox={row.id: _outbox(row, revision, set_at) for row in changes.communications},
-        dues={row.id: _due(row, revision, set_at) for row in changes.dues},
+        erased=changes.erased,
+        observations=changes.observations,
+        outbox={row.id: _outbox(row, revision, seq, place, set_at) for place, row in enumerate(changes.communications)},
+        dues={row.id: _due(row, revision, seq, place, set_at) for place, row in enumerate(changes.dues)},
         person=_person(changes.person, revision) if changes.person else None,
-        chart=ChartRow(revision, encode(after)),
+        chart=ChartRow(revision, b"" if changes.erased else encode(after)),
         after=after,
     )
 
@@ -63,11 +69,6 @@ def project(entry: Entry, chart: Chart) -> Projection:
 def address_key(system: ChannelKind, value: str) -> str:
     """How an address is looked up: exactly, but for white space around it."""
     return f"{system.value}:{value.strip()}"
-
-
-def _observation(row: Observation, window: int, revision: int) -> ObservationRow:
-    effective_at = micros(row.effective_at)
-    return ObservationRow(row.code, effective_at, effective_at > window, revision, encode(row))
 
 
 def _lateness(row: Communication) -> int:
@@ -79,7 +80,7 @@ def _lateness(row: Communication) -> int:
     return 2 if row.category is Category.REPLY else 3
 
 
-def _outbox(row: Communication, revision: int, set_at: int) -> OutboxRow | None:
+def _outbox(row: Communication, revision: int, seq: int, place: int, set_at: int) -> OutboxRow | None:
     if row.state is not SendState.QUEUED:
         return None
     return OutboxRow(
@@ -87,15 +88,17 @@ def _outbox(row: Communication, revision: int, set_at: int) -> OutboxRow | None:
         created_at=micros(row.created_at),
         not_before=micros(row.not_before) if row.not_before else 0,
         revision=revision,
+        seq=seq,
+        place=place,
         set_at=set_at,
         body=encode(row),
     )
 
 
-def _due(row: Due, revision: int, set_at: int) -> DueRow | None:
+def _due(row: Due, revision: int, seq: int, place: int, set_at: int) -> DueRow | None:
     if row.done:
         return None
-    return DueRow(due_at=micros(row.due_at), revision=revision, set_at=set_at, body=encode(row))
+    return DueRow(due_at=micros(row.due_at), revision=revision, seq=seq, place=place, set_at=set_at, body=encode(row))
 
 
 def _person(person: Person, revision: int) -> PersonRow:

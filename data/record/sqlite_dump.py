@@ -1,46 +1,55 @@
 """A SQLite record as logical tables and back, and the statements that put one row in place."""
 
 import sqlite3
-from typing import Any
+from typing import Any, TypeVar
 
+from data.model.audit import Access, Entry
+from data.model.chart import Chart
+from data.model.communication import Communication
+from data.model.conversation import RawMessage
+from data.model.people import Person
+from data.model.plan import Due
+from data.ports import CodeUse
+from data.record.chain import ACCESS, FIRST, JOURNAL, RELIEVED, next_link
+from data.record.coding import decode, encode, instant, micros
+from data.record.projection import address_key
 from data.record.tables import (
+    BucketRow,
     ChartRow,
     CodeRow,
     DueRow,
     JournalRow,
-    Key,
     MessageRow,
-    ObservationRow,
     OutboxRow,
     PersonRow,
     Tables,
-    pack,
-    unpack,
 )
+from data.sealing.sealing import Sealing
 
 # A row of the same or a later revision is left alone, as in every store.
-PUT_OBSERVATION = (
-    "INSERT INTO observation (subject, id, code, effective_at, held, revision, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (subject, id) DO UPDATE SET code = excluded.code, effective_at = excluded.effective_at,"
-    " held = excluded.held, revision = excluded.revision, body = excluded.body"
-)
 PUT_OUTBOX = (
-    "INSERT INTO outbox (subject, id, late, created_at, not_before, revision, set_at, body,"
-    " lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outbox (subject, id, late, created_at, not_before, seq, place, revision, set_at, body,"
+    " lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (subject, id) DO UPDATE SET late = excluded.late, created_at = excluded.created_at,"
-    " not_before = excluded.not_before, revision = excluded.revision, set_at = excluded.set_at, body = excluded.body,"
+    " not_before = excluded.not_before, seq = excluded.seq, place = excluded.place, revision = excluded.revision,"
+    " set_at = excluded.set_at, body = excluded.body,"
     " lease_from = 0, lease_until = 0, token = 0, attempt = 0 WHERE excluded.revision > revision"
 )
 PUT_DUE = (
-    "INSERT INTO due (subject, id, due_at, revision, set_at, body, lease_from, lease_until, token, attempt)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (subject, id) DO UPDATE SET due_at = excluded.due_at, revision = excluded.revision,"
-    " set_at = excluded.set_at, body = excluded.body, lease_from = 0, lease_until = 0, token = 0, attempt = 0"
-    " WHERE excluded.revision > revision"
+    "INSERT INTO due (subject, id, due_at, seq, place, revision, set_at, body,"
+    " lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (subject, id) DO UPDATE SET due_at = excluded.due_at, seq = excluded.seq, place = excluded.place,"
+    " revision = excluded.revision, set_at = excluded.set_at, body = excluded.body,"
+    " lease_from = 0, lease_until = 0, token = 0, attempt = 0 WHERE excluded.revision > revision"
 )
 PUT_CHART = (
-    "INSERT INTO chart (subject, revision, body) VALUES (?, ?, ?)"
-    " ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision, body = excluded.body"
+    "INSERT INTO chart (subject, revision, link, body) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision, link = excluded.link, body = excluded.body"
+)
+PUT_VITALS = (
+    "INSERT INTO vitals (subject, code, hour, n, band, revision, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (subject, code, hour) DO UPDATE SET n = excluded.n, band = excluded.band,"
+    " revision = excluded.revision, body = excluded.body"
 )
 PUT_PERSON = (
     "INSERT INTO person (id, active, role, revision, body) VALUES (?, ?, ?, ?, ?)"
@@ -48,33 +57,84 @@ PUT_PERSON = (
     " body = excluded.body"
 )
 PUT_CODE = (
-    "INSERT INTO code (recipient, code, escalation_id, subject, given_at) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (recipient, code) DO UPDATE SET escalation_id = excluded.escalation_id,"
-    " subject = excluded.subject, given_at = excluded.given_at"
+    "INSERT INTO code (recipient, code, escalation, subject, given_at, body) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (recipient, code) DO UPDATE SET escalation = excluded.escalation,"
+    " subject = excluded.subject, given_at = excluded.given_at, body = excluded.body"
+)
+PUT_ACCESS = "INSERT INTO access (subject, number, kind, actor, at, digest, link, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_ENTRY = (
+    "INSERT INTO journal (seq, subject, revision, event, kind, actor, at, digest, link, relieved, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PUT_MESSAGE = (
-    "INSERT INTO inbox (id, queue, body, done, lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO inbox (id, owner, body, done, lease_from, lease_until, token, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_PUT_ENTRY = "INSERT INTO journal (seq, subject, revision, event_id, body) VALUES (?, ?, ?, ?, ?)"
+_LEASE = "lease_from, lease_until, token, attempt"
+T = TypeVar("T")
 
 
-def outbox_values(key: Key, row: OutboxRow) -> tuple[Any, ...]:
+def outbox_values(sealing: Sealing, owner: str, name: str, row: OutboxRow) -> tuple[Any, ...]:
     """The parameters of `PUT_OUTBOX`."""
-    return (*key, row.late, row.created_at, row.not_before, row.revision, row.set_at, row.body, *_lease(row))
+    body = sealing.seal("outbox", owner, name, row.body)
+    told = (row.late, row.created_at, row.not_before, row.seq, row.place, row.revision, row.set_at)
+    return (owner, name, *told, body, *_lease(row))
 
 
-def due_values(key: Key, row: DueRow) -> tuple[Any, ...]:
+def due_values(sealing: Sealing, owner: str, name: str, row: DueRow) -> tuple[Any, ...]:
     """The parameters of `PUT_DUE`."""
-    return (*key, row.due_at, row.revision, row.set_at, row.body, *_lease(row))
+    body = sealing.seal("due", owner, name, row.body)
+    return (owner, name, row.due_at, row.seq, row.place, row.revision, row.set_at, body, *_lease(row))
 
 
-def put_person(connection: sqlite3.Connection, person_id: str, row: PersonRow) -> None:
+def vitals_values(sealing: Sealing, owner: str, code: str, hour: int, row: BucketRow) -> tuple[Any, ...]:
+    """The parameters of `PUT_VITALS`."""
+    body = sealing.seal("vitals", owner, f"{code}/{hour}", row.body)
+    return owner, code, hour, row.n, row.band, row.revision, body
+
+
+def code_values(sealing: Sealing, use: CodeUse) -> tuple[Any, ...]:
+    """The parameters of `PUT_CODE`."""
+    recipient, subject = sealing.name("person", use.recipient), sealing.name("person", use.subject)
+    body = sealing.seal("code", recipient, use.code, encode(use))
+    return recipient, use.code, sealing.name("escalation", use.escalation_id), subject, micros(use.given_at), body
+
+
+def entry_values(sealing: Sealing, owner: str, previous: bytes, entry: Entry, body: bytes) -> dict[str, Any]:
+    """An entry as the next link of its person's chain, by column."""
+    told: dict[str, Any] = {
+        "event": sealing.name("event", entry.event_id),
+        "kind": entry.kind,
+        "actor": sealing.name("person", entry.actor),
+        "at": micros(entry.at),
+        "digest": sealing.digest(body),
+    }
+    link = next_link(sealing, previous, stream=JOURNAL, subject=owner, number=entry.revision, **told)
+    sealed = sealing.seal("journal", owner, str(entry.revision), body)
+    return {"subject": owner, "revision": entry.revision, **told, "link": link, "relieved": 0, "body": sealed}
+
+
+def access_values(sealing: Sealing, owner: str, previous: bytes, number: int, access: Access) -> tuple[Any, ...]:
+    """The parameters of `PUT_ACCESS`: the next link of that person's chain of looks. The link is the last but one."""
+    body = encode(access)
+    told: dict[str, Any] = {
+        "kind": access.action if access.permitted else f"!{access.action}",
+        "actor": sealing.name("person", access.actor),
+        "at": micros(access.at),
+        "digest": sealing.digest(body),
+    }
+    link = next_link(sealing, previous, stream=ACCESS, subject=owner, number=number, event="", **told)
+    return (owner, number, *told.values(), link, sealing.seal("access", owner, str(number), body))
+
+
+def put_person(connection: sqlite3.Connection, sealing: Sealing, person_id: str, row: PersonRow) -> None:
     """A person and the addresses they are found by, the earlier ones gone."""
-    connection.execute(PUT_PERSON, (person_id, row.active, row.role, row.revision, row.body))
+    name = sealing.name("person", person_id)
+    body = sealing.seal("person", name, "person", row.body)
+    connection.execute(PUT_PERSON, (name, row.active, row.role, row.revision, body))
     connection.execute("UPDATE person_change SET last = last + 1")
-    ((number,),) = connection.execute("SELECT n FROM person WHERE id = ?", (person_id,)).fetchall()
+    ((number,),) = connection.execute("SELECT n FROM person WHERE id = ?", (name,)).fetchall()
     connection.execute("DELETE FROM address WHERE person = ?", (number,))
-    addresses = [(address, number, place) for place, address in enumerate(row.addresses)]
+    addresses = [(sealing.name("address", a), number, place) for place, a in enumerate(row.addresses)]
     connection.executemany("INSERT INTO address (address, person, place) VALUES (?, ?, ?)", addresses)
 
 
@@ -84,91 +144,131 @@ def is_empty(connection: sqlite3.Connection) -> bool:
     return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)  # noqa: S608
 
 
-def write(connection: sqlite3.Connection, tables: Tables) -> None:
-    """Fill an empty file, within the caller's transaction."""
+def write(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> None:
+    """Fill an empty file, within the caller's transaction; the chain is forged anew with this record's keys."""
     put = connection.executemany
     connection.execute("UPDATE token SET last = ?", (tables.token,))
-    put(_PUT_MESSAGE, [(key, row.order, row.body, row.done, *_lease(row)) for key, row in tables.inbox.items()])
-    entries = [
-        (row.seq, subject, revision, row.event_id, row.body)
-        for subject, rows in tables.journal.items()
-        for revision, row in enumerate(rows, start=1)
-    ]
-    put(_PUT_ENTRY, sorted(entries))
-    put(PUT_CHART, [(subject, row.revision, row.body) for subject, row in tables.charts.items()])
-    for subject, packed in tables.observations.items():
-        rows = unpack(packed).items()
-        put(PUT_OBSERVATION, [(subject, k, r.code, r.effective_at, r.held, r.revision, r.body) for k, r in rows])
-    put(PUT_OUTBOX, [outbox_values(key, row) for key, row in tables.outbox.items()])
-    put(PUT_DUE, [due_values(key, row) for key, row in tables.dues.items()])
+    for key, message in tables.inbox.items():
+        name, owner = sealing.name("message", key), sealing.name("person", message.order)
+        body = sealing.seal("inbox", owner, name, message.body)
+        connection.execute(_PUT_MESSAGE, (name, owner, body, message.done, *_lease(message)))
+    links = _write_journal(connection, tables, sealing)
+    for subject, chart in tables.charts.items():
+        owner = sealing.name("person", subject)
+        body = sealing.seal("chart", owner, "chart", chart.body)
+        connection.execute(PUT_CHART, (owner, chart.revision, links.get(owner, FIRST), body))
+    for subject, hours in tables.vitals.items():
+        owner = sealing.name("person", subject)
+        put(PUT_VITALS, [vitals_values(sealing, owner, code, hour, row) for (code, hour), row in hours.items()])
+    for (subject, key), queued in tables.outbox.items():
+        owner = sealing.name("person", subject)
+        connection.execute(PUT_OUTBOX, outbox_values(sealing, owner, sealing.name("row", key), queued))
+    for (subject, key), due in tables.dues.items():
+        owner = sealing.name("person", subject)
+        connection.execute(PUT_DUE, due_values(sealing, owner, sealing.name("row", key), due))
     for person_id, person in tables.people.items():
-        put_person(connection, person_id, person)
+        put_person(connection, sealing, person_id, person)
     for recipient, given in tables.codes.items():
-        put(PUT_CODE, [(recipient, code, r.escalation_id, r.subject, r.given_at) for code, r in given.items()])
+        uses = (CodeUse(recipient, c, r.escalation_id, r.subject, instant(r.given_at)) for c, r in given.items())
+        put(PUT_CODE, [code_values(sealing, use) for use in uses])
+    for subject, looks in tables.accesses.items():
+        previous = FIRST
+        for number, look in enumerate(looks, start=1):
+            owner = sealing.name("person", subject)
+            values = access_values(sealing, owner, previous, number, decode(look, Access))
+            connection.execute(PUT_ACCESS, values)
+            previous = values[-2]
 
 
-def read(connection: sqlite3.Connection) -> Tables:
-    """The whole file, within the caller's snapshot."""
-    get = connection.execute
-    tables = Tables()
+def _write_journal(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> dict[str, bytes]:
+    """The journal in its order; each person's last link, by name."""
+    links: dict[str, bytes] = {}
+    rows = ((row.seq, row.body) for rows in tables.journal.values() for row in rows)
+    for seq, body in sorted(rows):
+        entry = decode(body, Entry)
+        owner = sealing.name("person", entry.subject)
+        values = entry_values(sealing, owner, links.get(owner, FIRST), entry, body)
+        connection.execute(PUT_ENTRY, (seq, *values.values()))
+        links[owner] = values["link"]
+    return links
+
+
+def read(connection: sqlite3.Connection, sealing: Sealing) -> Tables:
+    """The whole file, opened, within the caller's snapshot. Of erased persons only that they were is told."""
+    get, tables = connection.execute, Tables()
     ((tables.token,),) = get("SELECT last FROM token").fetchall()
-    for key, order, body, done, *lease in get(f"SELECT id, queue, body, done, {_LEASE} FROM inbox ORDER BY n"):  # noqa: S608
-        tables.inbox[key] = MessageRow(order=order, body=body, done=bool(done), **_named(lease))
-    for seq, subject, event_id, body in get("SELECT seq, subject, event_id, body FROM journal ORDER BY seq"):
-        tables.journal.setdefault(subject, []).append(JournalRow(seq, event_id, body))
-    for subject, revision, body in get("SELECT subject, revision, body FROM chart ORDER BY n"):
-        tables.charts[subject] = ChartRow(revision, body)
-    _read_observations(connection, tables)
-    _read_work(connection, tables)
-    _read_people(connection, tables)
-    for recipient, code, *values in get(
-        "SELECT recipient, code, escalation_id, subject, given_at FROM code ORDER BY n"
+    for name, owner, body, done, *lease in get(
+        f"SELECT id, owner, body, done, {_LEASE} FROM inbox WHERE body <> x'' ORDER BY n"  # noqa: S608
     ):
-        tables.codes.setdefault(recipient, {})[code] = CodeRow(*values)
+        opened = sealing.unseal("inbox", owner, name, body)
+        message = decode(opened, RawMessage)
+        tables.inbox[message.id] = MessageRow(order=message.order, body=opened, done=bool(done), **_named(lease))
+    subjects = {}
+    for owner, revision, body in get("SELECT subject, revision, body FROM chart ORDER BY n"):
+        opened = sealing.unseal("chart", owner, "chart", body) if body else b""
+        subjects[owner] = decode(opened, Chart).subject if body else owner
+        tables.charts[subjects[owner]] = ChartRow(revision, opened)
+    for seq, owner, revision, event, relieved, body in get(
+        "SELECT seq, subject, revision, event, relieved, body FROM journal ORDER BY seq"
+    ):
+        gone = subjects[owner] == owner
+        opened = b"" if gone else sealing.unseal(RELIEVED if relieved else "journal", owner, str(revision), body)
+        event_id = event if gone else decode(opened, Entry).event_id
+        tables.journal.setdefault(subjects[owner], []).append(JournalRow(seq, event_id, opened))
+    for owner, code, hour, n, band, revision, body in get(
+        "SELECT subject, code, hour, n, band, revision, body FROM vitals ORDER BY rowid"
+    ):
+        opened = sealing.unseal("vitals", owner, f"{code}/{hour}", body)
+        tables.vitals.setdefault(subjects[owner], {})[code, hour] = BucketRow(n, band, revision, opened)
+    _read_work(connection, sealing, tables, subjects)
+    _read_people(connection, sealing, tables)
     return tables
 
 
-def _read_observations(connection: sqlite3.Connection, tables: Tables) -> None:
-    found: dict[str, dict[str, ObservationRow]] = {}
-    for subject, key, code, effective_at, held, revision, body in connection.execute(
-        "SELECT subject, id, code, effective_at, held, revision, body FROM observation ORDER BY n"
+def _read_work(connection: sqlite3.Connection, sealing: Sealing, tables: Tables, subjects: dict[str, str]) -> None:
+    for owner, name, late, created_at, not_before, seq, place, revision, set_at, body, *lease in connection.execute(
+        "SELECT subject, id, late, created_at, not_before, seq, place, revision, set_at, body,"  # noqa: S608
+        f" {_LEASE} FROM outbox ORDER BY n"
     ):
-        row = ObservationRow(code, effective_at, bool(held), revision, body)
-        found.setdefault(subject, {})[key] = row
-    tables.observations = {subject: pack(rows) for subject, rows in found.items()}
-
-
-def _read_work(connection: sqlite3.Connection, tables: Tables) -> None:
-    for subject, key, late, created_at, not_before, revision, set_at, body, *lease in connection.execute(
-        f"SELECT subject, id, late, created_at, not_before, revision, set_at, body, {_LEASE} FROM outbox ORDER BY n"  # noqa: S608
-    ):
-        tables.outbox[subject, key] = OutboxRow(
+        opened = sealing.unseal("outbox", owner, name, body)
+        tables.outbox[subjects[owner], decode(opened, Communication).id] = OutboxRow(
             late=late,
             created_at=created_at,
             not_before=not_before,
+            seq=seq,
+            place=place,
             revision=revision,
             set_at=set_at,
-            body=body,
+            body=opened,
             **_named(lease),
         )
-    for subject, key, due_at, revision, set_at, body, *lease in connection.execute(
-        f"SELECT subject, id, due_at, revision, set_at, body, {_LEASE} FROM due ORDER BY n"  # noqa: S608
+    for owner, name, due_at, seq, place, revision, set_at, body, *lease in connection.execute(
+        f"SELECT subject, id, due_at, seq, place, revision, set_at, body, {_LEASE} FROM due ORDER BY n"  # noqa: S608
     ):
-        row = DueRow(due_at=due_at, revision=revision, set_at=set_at, body=body, **_named(lease))
-        tables.dues[subject, key] = row
+        opened = sealing.unseal("due", owner, name, body)
+        row = DueRow(
+            due_at=due_at, seq=seq, place=place, revision=revision, set_at=set_at, body=opened, **_named(lease)
+        )
+        tables.dues[subjects[owner], decode(opened, Due).id] = row
 
 
-def _read_people(connection: sqlite3.Connection, tables: Tables) -> None:
-    addresses: dict[int, list[str]] = {}
-    for number, address in connection.execute("SELECT person, address FROM address ORDER BY person, place"):
-        addresses.setdefault(number, []).append(address)
-    for number, key, active, role, revision, body in connection.execute(
-        "SELECT n, id, active, role, revision, body FROM person ORDER BY n"
+def _read_people(connection: sqlite3.Connection, sealing: Sealing, tables: Tables) -> None:
+    for name, active, role, revision, body in connection.execute(
+        "SELECT id, active, role, revision, body FROM person ORDER BY n"
     ):
-        tables.people[key] = PersonRow(revision, bool(active), role, tuple(addresses.get(number, ())), body)
-
-
-_LEASE = "lease_from, lease_until, token, attempt"
+        opened = sealing.unseal("person", name, "person", body)
+        person = decode(opened, Person)
+        addresses = dict.fromkeys(address_key(point.system, point.value) for point in person.contacts)
+        tables.people[person.id] = PersonRow(revision, bool(active), role, tuple(addresses), opened)
+    for recipient, code, body in connection.execute("SELECT recipient, code, body FROM code ORDER BY n"):
+        use = decode(sealing.unseal("code", recipient, code, body), CodeUse)
+        row = CodeRow(use.escalation_id, use.subject, micros(use.given_at))
+        tables.codes.setdefault(use.recipient, {})[code] = row
+    for owner, number, body in connection.execute(
+        "SELECT subject, number, body FROM access WHERE body <> x'' ORDER BY n"
+    ):
+        opened = sealing.unseal("access", owner, str(number), body)
+        tables.accesses.setdefault(decode(opened, Access).subject, []).append(opened)
 
 
 def _lease(row: MessageRow | OutboxRow | DueRow) -> tuple[int, int, int, int]:

@@ -15,35 +15,40 @@ BUSY = 10.0
 # The condition of the index of staff; a query has to say it in the same words to use that index.
 STAFF = f"role NOT IN {NOT_STAFF}"
 
-# Every table has a row number `n` (`seq` in the journal), so that order of first insertion is kept for ever.
+# Every id below is a name (see `Sealing.name`) and every body is sealed; in clear stands what a query needs. Tables
+# have a row number `n` (`seq` in the journal), so that order of first insertion is kept for ever.
 _SCHEMA = f"""
-CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE schema_version (version INTEGER NOT NULL, house BLOB);
 CREATE TABLE token (last INTEGER NOT NULL);
-CREATE TABLE inbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL, body BLOB NOT NULL,
+CREATE TABLE inbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, body BLOB NOT NULL,
     done INTEGER NOT NULL DEFAULT 0, lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX inbox_unfinished ON inbox (n) WHERE done = 0;
-CREATE INDEX inbox_queue ON inbox (queue, n) WHERE done = 0;
+CREATE INDEX inbox_queue ON inbox (owner, n) WHERE done = 0;
+CREATE INDEX inbox_owner ON inbox (owner, n);
 CREATE TABLE journal (seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, revision INTEGER NOT NULL,
-    event_id TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (subject, revision), UNIQUE (subject, event_id));
+    event TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL, at INTEGER NOT NULL, digest BLOB NOT NULL,
+    link BLOB NOT NULL, relieved INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL,
+    UNIQUE (subject, revision), UNIQUE (subject, event));
 CREATE TABLE chart (n INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,
-    body BLOB NOT NULL);
-CREATE TABLE observation (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, code TEXT NOT NULL,
-    effective_at INTEGER NOT NULL, held INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
-    UNIQUE (subject, id));
-CREATE INDEX observation_code ON observation (subject, code, effective_at, id);
-CREATE INDEX observation_held ON observation (subject, effective_at, id) WHERE held = 1;
+    link BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE vitals (subject TEXT NOT NULL, code TEXT NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL,
+    band INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (subject, code, hour));
+CREATE INDEX vitals_hour ON vitals (subject, hour);
+CREATE INDEX vitals_band ON vitals (code, hour, band);
+CREATE INDEX vitals_age ON vitals (hour);
 CREATE TABLE outbox (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, late INTEGER NOT NULL,
-    created_at INTEGER NOT NULL, not_before INTEGER NOT NULL, revision INTEGER NOT NULL,
-    set_at INTEGER NOT NULL, body BLOB NOT NULL,
-    lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
-    token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
-CREATE INDEX outbox_order ON outbox (late, created_at, id, subject);
-CREATE TABLE due (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, not_before INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
     revision INTEGER NOT NULL, set_at INTEGER NOT NULL, body BLOB NOT NULL,
     lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
-CREATE INDEX due_order ON due (due_at, id, subject);
+CREATE INDEX outbox_order ON outbox (late, created_at, seq, place);
+CREATE TABLE due (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, id TEXT NOT NULL, due_at INTEGER NOT NULL,
+    seq INTEGER NOT NULL, place INTEGER NOT NULL, revision INTEGER NOT NULL, set_at INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    lease_from INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, id));
+CREATE INDEX due_order ON due (due_at, seq, place);
 CREATE INDEX due_set ON due (set_at);
 CREATE INDEX due_leased ON due (lease_until);
 CREATE TABLE person (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, active INTEGER NOT NULL,
@@ -53,15 +58,28 @@ CREATE TABLE person_change (last INTEGER NOT NULL);
 CREATE TABLE address (address TEXT NOT NULL, person INTEGER NOT NULL, place INTEGER NOT NULL,
     PRIMARY KEY (address, person));
 CREATE INDEX address_person ON address (person);
-CREATE TABLE code (n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, code TEXT NOT NULL, escalation_id TEXT NOT NULL,
-    subject TEXT NOT NULL, given_at INTEGER NOT NULL, UNIQUE (recipient, code));
+CREATE TABLE code (n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, code TEXT NOT NULL, escalation TEXT NOT NULL,
+    subject TEXT NOT NULL, given_at INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (recipient, code));
+CREATE INDEX code_subject ON code (subject);
+CREATE TABLE access (n INTEGER PRIMARY KEY, subject TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,
+    actor TEXT NOT NULL, at INTEGER NOT NULL, digest BLOB NOT NULL, link BLOB NOT NULL, body BLOB NOT NULL,
+    UNIQUE (subject, number));
+CREATE TABLE anchor (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, upto TEXT NOT NULL, heads BLOB NOT NULL,
+    link BLOB NOT NULL);
 """
 
+_FIRST = (
+    f"INSERT INTO schema_version VALUES ({VERSION}, NULL)",  # noqa: S608
+    "INSERT INTO token VALUES (0)",
+    "INSERT INTO person_change VALUES (0)",
+)
 
-def open_file(path: Path) -> sqlite3.Connection:
+
+def open_file(path: Path, schema: str = _SCHEMA, first: tuple[str, ...] = _FIRST) -> sqlite3.Connection:
     """A connection to the record at `path`, made when there is none; only its owner may read it.
 
-    Raises `BadFile` for what is not a record of this version, `Unavailable` when another process holds it.
+    `schema` is made in an empty file and `first` put into it. Raises `BadFile` for what is not a record of this
+    version, `Unavailable` when another process holds it.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +94,7 @@ def open_file(path: Path) -> sqlite3.Connection:
                 _check_version(connection, path)
             _make_private(path)
             _write_ahead(connection)
-            _make_schema(connection, path)
+            _make_schema(connection, path, schema, first)
         except BaseException:
             connection.close()
             raise
@@ -91,17 +109,14 @@ def _make_private(path: Path) -> None:
                 file.chmod(0o600)
 
 
-def _make_schema(connection: sqlite3.Connection, path: Path) -> None:
+def _make_schema(connection: sqlite3.Connection, path: Path, schema: str, first: tuple[str, ...]) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _is_empty(connection):
-            for statement in _SCHEMA.split(";\n"):
+            for statement in (*schema.split(";\n"), *first):
                 connection.execute(statement)
-            connection.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
-            connection.execute("INSERT INTO token VALUES (0)")
-            connection.execute("INSERT INTO person_change VALUES (0)")
         _check_version(connection, path)
         connection.execute("COMMIT")
     except BaseException:
@@ -133,9 +148,9 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if found is None:
         raise BadFile(f"{path}: is an SQLite file of something else; name another file for the record")
     if found[0] != VERSION:
+        older = "move it with `phms store migrate`" if found[0] < VERSION else "use the program that wrote it"
         raise BadFile(
-            f"{path}: has schema version {found[0]}, this program reads {VERSION}; "
-            "use the version of the program that wrote it, or name another file"
+            f"{path}: has schema version {found[0]}, this program reads {VERSION}; {older}, or name another file"
         )
 
 

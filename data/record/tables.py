@@ -1,7 +1,8 @@
 """The logical tables of a record, the same for every store: what dump, load and digest mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import TypeVar
 
 import msgspec
 
@@ -9,7 +10,7 @@ from data.errors import BadFile
 from data.model.people import Role
 
 # Bump with every change to what a row means; a store of another version is refused, never guessed at.
-VERSION = 2
+VERSION = 3
 
 # How far back the clock may go, in microseconds, before it counts as set back: less is ordinary correction.
 BACK = 60_000_000
@@ -19,6 +20,8 @@ NOT_STAFF = (Role.PATIENT.value, Role.PROXY.value, Role.STRANGER.value)
 STRANGER = Role.STRANGER.value
 
 Key = tuple[str, str]
+# A vital sign's code and an hour since 1970.
+BucketKey = tuple[str, int]
 
 
 class Work(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -59,13 +62,21 @@ class MessageRow(Work):
 class Projected(Work):
     """Work that a commit put here, marked with the commit's revision and with `set_at`, the commit's now.
 
+    `seq` (the entry's place in the whole journal) and `place` (within the entry, as the core listed it) order what
+    is due at the same instant.
+
     When the clock has jumped back to before `set_at` (by more than `BACK`), nobody knows any more how far ahead
     the row was meant to lie: it counts as ready at once, so that no page waits for an hour that will come twice.
     """
 
     revision: int
+    seq: int
+    place: int
     set_at: int
     body: bytes
+
+
+_P = TypeVar("_P", bound=Projected)
 
 
 class DueRow(Projected):
@@ -97,12 +108,11 @@ class ChartRow(msgspec.Struct, array_like=True, gc=False):
     body: bytes
 
 
-class ObservationRow(msgspec.Struct, array_like=True, gc=False):
-    """One measured value; `held` while the chart carries it."""
+class BucketRow(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """The samples of one hour: how many were measured, the worst of their bands, and the samples, packed."""
 
-    code: str
-    effective_at: int
-    held: bool
+    n: int
+    band: int
     revision: int
     body: bytes
 
@@ -126,37 +136,40 @@ class CodeRow(msgspec.Struct, array_like=True, gc=False):
 
 
 class Tables(msgspec.Struct, array_like=True, kw_only=True):
-    """Everything a record holds. Rows stand in order of first insertion; a journal list's place is the revision.
-
-    Observations, by far the most rows, stay packed per subject until somebody asks (see `unpack`).
-    """
+    """Everything a record holds. Rows stand in order of first insertion; a journal list's place is the revision."""
 
     version: int = VERSION
     token: int = 0
     inbox: dict[str, MessageRow] = {}
     journal: dict[str, list[JournalRow]] = {}
     charts: dict[str, ChartRow] = {}
-    observations: dict[str, msgspec.Raw] = {}
+    vitals: dict[str, dict[BucketKey, BucketRow]] = {}
     outbox: dict[Key, OutboxRow] = {}
     dues: dict[Key, DueRow] = {}
     people: dict[str, PersonRow] = {}
     codes: dict[str, dict[str, CodeRow]] = {}
+    accesses: dict[str, list[bytes]] = {}
 
     def dump(self) -> bytes:
         """All of it as bytes."""
         return _encoder.encode(self)
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the content: equal for equal histories in any store, whoever has leased what."""
+        """SHA-256 (hex) of the content: equal for equal histories in any store, whoever has leased what.
+
+        What is left of erased persons does not count: not every store can tell whose it was.
+        """
+        gone = {subject for subject, row in self.charts.items() if not row.body}
         work: list[object] = [
-            [(key, row.order, row.done, row.body) for key, row in self.inbox.items()],
-            [(row.seq, subject, row.event_id, row.body) for subject, row in _by_seq(self.journal)],
-            sorted((subject, row.revision, row.body) for subject, row in self.charts.items()),
-            sorted((subject, sorted(unpack(rows).items())) for subject, rows in self.observations.items()),
-            sorted((key, row.revision, row.body) for key, row in self.outbox.items()),
-            sorted((key, row.revision, row.body) for key, row in self.dues.items()),
+            [(key, row.order, row.done, row.body) for key, row in self.inbox.items() if row.body],
+            [(subject, row.event_id, row.body) for subject, row in _by_seq(self.journal) if subject not in gone],
+            sorted((subject, row.revision, row.body) for subject, row in self.charts.items() if row.body),
+            sorted((subject, sorted(rows.items())) for subject, rows in self.vitals.items() if rows),
+            [(key, row.revision, row.body) for key, row in _in_line(self.outbox)],
+            [(key, row.revision, row.body) for key, row in _in_line(self.dues)],
             list(self.people.items()),
             sorted((recipient, sorted(rows.items())) for recipient, rows in self.codes.items()),
+            sorted(self.accesses.items()),
         ]
         return sha256(_encoder.encode(work)).hexdigest()
 
@@ -172,20 +185,13 @@ def load_tables(data: bytes) -> Tables:
     return tables
 
 
-def pack(rows: dict[str, ObservationRow]) -> msgspec.Raw:
-    """The observations of one subject, by id, as they stand in `Tables.observations`."""
-    return msgspec.Raw(_encoder.encode(rows))
-
-
-def unpack(rows: msgspec.Raw) -> dict[str, ObservationRow]:
-    """What `pack` packed."""
-    return _rows_decoder.decode(rows)
-
-
 def _by_seq(journal: dict[str, list[JournalRow]]) -> Iterable[tuple[str, JournalRow]]:
     return sorted(((subject, row) for subject, rows in journal.items() for row in rows), key=lambda pair: pair[1].seq)
 
 
+def _in_line(rows: Mapping[Key, _P]) -> list[tuple[Key, _P]]:
+    return sorted(rows.items(), key=lambda pair: (pair[1].seq, pair[1].place))
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Tables)
-_rows_decoder = msgspec.msgpack.Decoder(dict[str, ObservationRow])

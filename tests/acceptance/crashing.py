@@ -16,6 +16,7 @@ from data.record.memory import MemoryRecord
 from data.record.sqlite import SqliteRecord
 from integrations.simulator_channel import Delivery, SimulatedProvider
 from scheduler.recurrence import read_recurrence
+from tests.record.keys import FixedKeys
 
 START = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 KIT, PARSER = standard_kit(), standard_parser()
@@ -141,7 +142,7 @@ class World:
     def _open(self) -> Record:
         if self.store == "memory":
             return MemoryRecord(probe=lambda write: self.bomb(write))
-        return SqliteRecord(self.path, probe=lambda write: self.bomb(write))
+        return SqliteRecord(self.path, FixedKeys(), probe=lambda write: self.bomb(write))
 
     def _build(self) -> None:
         self.house = House(self.record, self.clock, self.providers, KIT, PARSER)

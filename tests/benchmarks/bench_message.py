@@ -17,6 +17,7 @@ from data.record.sqlite import SqliteRecord
 from integrations.simulator_channel import Receipt, SimulatedProvider
 from nlu.safety import screen
 from tests.acceptance.crashing import KIT, PARSER, START, people
+from tests.record.keys import FixedKeys
 
 MESSAGES = 200
 TEXT = "bp 128/82, a bit dizzy but no chest pain"
@@ -26,7 +27,7 @@ def main(write: Callable[[str], object]) -> None:
     """Time each path and print medians and ratios."""
     with tempfile.TemporaryDirectory() as folder:
         insert = _median(_bare_insert(Path(folder) / "bare.sqlite"))
-        on_disk = _median(_answer(SqliteRecord(Path(folder) / "record.sqlite")))
+        on_disk = _median(_answer(SqliteRecord(Path(folder) / "record.sqlite", FixedKeys())))
     in_memory = _median(_answer(MemoryRecord()))
     parse = _median(lambda _: PARSER.parse(TEXT, "en"))
     screened = _median(lambda _: screen(TEXT))

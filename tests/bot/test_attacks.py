@@ -212,7 +212,7 @@ def test_a_bare_ok_that_was_worked_before_a_crash_is_not_worked_again():
     says(built, "my chest hurts")
     built.hear(ChannelKind.SMS, NURSE, "ok", "bare")
     finish = built.record.finish_message
-    built.record.finish_message = lambda claim: True
+    built.record.finish_message = lambda claim, forget=False: True
     built.settle()
     built.record.finish_message = finish
     says(built, "i want to die", "+15550009")

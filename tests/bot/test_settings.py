@@ -27,8 +27,9 @@ def test_all_problems_come_together():
 
 def test_a_store_with_a_password_is_not_quoted():
     with pytest.raises(BadFile) as told:
-        read_settings({"PHMS_STORE": "mongodb://user:secret@host/db"})
+        read_settings({"PHMS_STORE": "postgres://user:secret@host/db"})
     assert "secret" not in str(told.value)
+    assert read_settings({"PHMS_STORE": "mongodb://user:secret@host/db"}).store_shown == "mongodb://***@host/db"
 
 
 def test_variables_of_tests_and_caches_are_left_alone():

@@ -19,6 +19,7 @@ class Row:
     done: bool = False
     token: int = 0
     set_at: datetime | None = None
+    turn: tuple[int, int] = (0, 0)
 
     def set_back(self, now: datetime) -> bool:
         """The clock shows a time more than a minute before the row was set."""
@@ -60,14 +61,14 @@ class Reference:
             return False
         self.events.append((subject, event_id))
         self.charts[subject] = self.chart(subject).apply(changes, now)
-        for due in changes.dues:
+        for place, due in enumerate(changes.dues):
             self.dues.pop((subject, due.id), None)
             if not due.done:
-                self.dues[subject, due.id] = Row(due, set_at=now)
-        for sent in changes.communications:
+                self.dues[subject, due.id] = Row(due, set_at=now, turn=(len(self.events), place))
+        for place, sent in enumerate(changes.communications):
             self.outbox.pop((subject, sent.id), None)
             if sent.state is SendState.QUEUED:
-                self.outbox[subject, sent.id] = Row(sent, set_at=now)
+                self.outbox[subject, sent.id] = Row(sent, set_at=now, turn=(len(self.events), place))
         return True
 
     def heads(self) -> list[Row]:
@@ -87,7 +88,7 @@ class Reference:
 
     def due_ready(self, now: datetime) -> list[Row]:
         rows = [row for row in self.dues.values() if row.set_back(now) or row.thing.due_at <= now]
-        return sorted(rows, key=lambda row: (row.thing.due_at, row.thing.id, row.thing.subject))
+        return sorted(rows, key=lambda row: (row.thing.due_at, row.turn))
 
     def outbox_ready(self, now: datetime) -> list[Row]:
         rows = [
@@ -95,9 +96,7 @@ class Reference:
             for row in self.outbox.values()
             if row.set_back(now) or row.thing.not_before is None or row.thing.not_before <= now
         ]
-        return sorted(
-            rows, key=lambda row: (_lateness(row.thing), row.thing.created_at, row.thing.id, row.thing.subject)
-        )
+        return sorted(rows, key=lambda row: (_lateness(row.thing), row.thing.created_at, row.turn))
 
     def next_at(self, now: datetime) -> datetime | None:
         wakes = [row.wake(None, now) for row in self.heads()]

@@ -275,7 +275,7 @@ class TestDues:
         assert record.claim_due(NOW, LEASE) is None
         now = NOW + 2 * MINUTE
         claimed = [record.claim_due(now, LEASE) for _ in range(4)]
-        assert [c[0].id for c in claimed if c] == ["b", "early", "late"]
+        assert [c[0].id for c in claimed if c] == ["early", "b", "late"]
 
     def test_a_commit_with_done_removes_it(self, record: Record) -> None:
         put(record, "e1", Changes(dues=(due("d"),)))
@@ -332,7 +332,7 @@ class TestOutbox:
         assert [c[0].id for c in claimed if c] == [
             *("notice-p1", "page-p1", "safety"),
             *("operations", "page-p2"),
-            *("reply-old", "reply-a", "reply-b"),
+            *("reply-old", "reply-b", "reply-a"),
             *("nudge", "page-p4", "page-p3"),
         ]
 

@@ -13,6 +13,7 @@ from data.record.known import KnownPeople
 from data.record.sqlite import SqliteRecord
 from data.record.sqlite_file import STAFF
 from tests.record.examples import NOW, flag, person, put, reading
+from tests.record.keys import FixedKeys
 from tests.record.stores import AnyRecord, Crash, CrashAt, Store
 
 
@@ -28,7 +29,7 @@ def test_a_chart_is_remembered_as_it_would_be_read(store: Store) -> None:
 
 
 def test_what_another_process_wrote_is_seen(tmp_path: Path) -> None:
-    one, other = (SqliteRecord(tmp_path / "record.db") for _ in range(2))
+    one, other = (SqliteRecord(tmp_path / "record.db", FixedKeys()) for _ in range(2))
     put(one, "e1", Changes(person=person("anna", "+1"), observations=(reading(),)))
     assert [r.chart("anna").revision for r in (one, other)] == [1, 1]
     assert [len(r.people()) + len(r.staff()) for r in (one, other)] == [1, 1]
@@ -44,10 +45,10 @@ def test_what_another_process_wrote_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at", ["person", "chart", "commit"])
 def test_what_was_rolled_back_is_forgotten(tmp_path: Path, at: str) -> None:
     count = CrashAt(None)
-    first = SqliteRecord(tmp_path / "count.db", count)
+    first = SqliteRecord(tmp_path / "count.db", FixedKeys(), count)
     put(first, "e1", Changes(person=person("anna")))
     first.close()
-    record = SqliteRecord(tmp_path / "record.db", CrashAt(count.names.index(at)))
+    record = SqliteRecord(tmp_path / "record.db", FixedKeys(), CrashAt(count.names.index(at)))
     assert record.chart("anna").revision == 0
     assert record.people() == ()
     with pytest.raises(Crash):
@@ -100,7 +101,7 @@ def test_an_event_asks_for_nobody_but_staff(store: Store) -> None:
 
 
 def test_the_queries_that_run_all_day_use_their_indexes(tmp_path: Path) -> None:
-    record = SqliteRecord(tmp_path / "record.db")
+    record = SqliteRecord(tmp_path / "record.db", FixedKeys())
     asked: list[str] = []
     record._connection.set_trace_callback(asked.append)
     record.staff()

@@ -11,6 +11,7 @@ from data.errors import Conflict
 from data.model.chart import Changes
 from data.record.sqlite import SqliteRecord
 from tests.record.examples import LEASE, NOW, due, message, put, reading, sms
+from tests.record.keys import FixedKeys
 from tests.record.stores import AnyRecord, Store
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +107,7 @@ def test_three_processes_make_one_file_and_share_the_work(tmp_path: Path) -> Non
     for worker in [start(path, "open") for _ in range(3)]:
         worker.communicate(timeout=60)
         assert worker.returncode == 0
-    record = SqliteRecord(path)
+    record = SqliteRecord(path, FixedKeys())
     expected = fill(record)
     outputs = [worker.communicate(timeout=60)[0] for worker in [start(path, "claim") for _ in range(3)]]
     got = [tuple(line.split()) for output in outputs for line in output.splitlines()]
@@ -129,7 +130,7 @@ def test_killed_in_mid_stream_no_acknowledged_commit_is_lost(tmp_path: Path) -> 
             worker.wait()
             worker.stdout.close()
             acknowledged[name] = int((rest or lines)[-1])
-    record = SqliteRecord(path)
+    record = SqliteRecord(path, FixedKeys())
     for name, last in acknowledged.items():
         ids = [entry.event_id for entry in record.journal(name)]
         assert ids == [f"{name}-{n}" for n in range(1, len(ids) + 1)]

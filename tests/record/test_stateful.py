@@ -21,6 +21,7 @@ from data.ports import Claim
 from data.record.memory import MemoryRecord
 from data.record.sqlite import SqliteRecord
 from tests.record.examples import LEASE, MINUTE, NOW, due, flag, message, person, reading, sms
+from tests.record.keys import FixedKeys
 from tests.record.reference import Reference, Row
 from tests.record.stores import Crash, CrashAt
 
@@ -69,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         self.tokens: dict[str, int] = {}
 
     def _sqlite(self) -> SqliteRecord:
-        record = SqliteRecord(self.path)
+        record = SqliteRecord(self.path, FixedKeys())
         record._connection.execute("PRAGMA synchronous = OFF")
         return record
 
@@ -168,7 +169,7 @@ class Histories(RuleBasedStateMachine):
         dump = self.sqlite.dump()
         self.sqlite.close()
         self.path = self.path.with_name(self.path.name + "+")
-        SqliteRecord.load(self.memory.dump(), self.path).close()
+        SqliteRecord.load(self.memory.dump(), self.path, FixedKeys()).close()
         self.sqlite = self._sqlite()
         self.memory = MemoryRecord.load(dump)
 

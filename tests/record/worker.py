@@ -6,6 +6,7 @@ from pathlib import Path
 from data.model.chart import Changes
 from data.record.sqlite import SqliteRecord
 from tests.record.examples import LEASE, NOW, put
+from tests.record.keys import FixedKeys
 
 
 def claim(record: SqliteRecord) -> None:
@@ -30,7 +31,7 @@ def commit(record: SqliteRecord, name: str) -> None:
 
 def main() -> None:
     path, what, name = sys.argv[1:]
-    record = SqliteRecord(Path(path))
+    record = SqliteRecord(Path(path), FixedKeys())
     if what == "claim":
         claim(record)
     elif what == "commit":

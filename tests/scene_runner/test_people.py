@@ -74,6 +74,23 @@ def test_patients_without_id_get_a_code_that_carries_no_name():
 
 
 @pytest.mark.parametrize(
+    ("written", "given"),
+    [
+        ("", {Purpose.MONITORING, Purpose.MESSAGING}),
+        ("consent yes", {Purpose.MONITORING, Purpose.MESSAGING}),
+        ("consent none", set()),
+        ("consent no", set()),
+        ("consent research", {Purpose.RESEARCH}),
+        ("consent monitoring, research", {Purpose.MONITORING, Purpose.MESSAGING, Purpose.RESEARCH}),
+        ("consent messaging withdrawn", {Purpose.MONITORING}),
+    ],
+)
+def test_what_a_patient_of_a_scene_agrees_to(written, given):
+    anna = person(f"Anna  patient  {written}".strip())
+    assert {p for p in Purpose if anna.consents_to(p)} == given
+
+
+@pytest.mark.parametrize(
     ("value", "limit"),
     [
         ("spo2<90", Limit(code="oxygen-saturation", low=90)),

@@ -199,6 +199,8 @@ def test_nothing_else():
         ("Anna's consent is withdrawn", "consent", {Purpose.MONITORING: False, Purpose.MESSAGING: False}),
         ("Anna's consent is messaging withdrawn", "consent", {Purpose.MESSAGING: False}),
         ("Anna's messaging consent is given", "consent", {Purpose.MESSAGING: True}),
+        ("Anna's research consent is given", "consent", {Purpose.RESEARCH: True}),
+        ("Anna's consent is none", "consent", {Purpose.MONITORING: False, Purpose.MESSAGING: False}),
     ],
 )
 def test_fields(line, field, value):

@@ -1,0 +1,160 @@
+"""`phms people`: who is in the record, in which role, who looks after whom; and changes to role and panel."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.settings import Settings
+from data.errors import BadInput, NotFound
+from data.model.people import Person, Role
+
+if TYPE_CHECKING:
+    from data.ports import Record
+
+HELP = "List people with role and panel; --panel and --role change them. Names only with --names, which is audited."
+EXAMPLE = "phms people --panel NIA A-17 A-18"
+
+# Who works here: a patient's or a relative's record never becomes a colleague's, nor the other way round.
+_STAFF_ROLES = (Role.CLINICIAN, Role.CARE_MANAGER, Role.ADMINISTRATOR, Role.OPERATIONS, Role.TESTER)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--names", action="store_true", help="show names too; it is written down who looked")
+    parser.add_argument(
+        "--panel", nargs="+", metavar="WHO", help="WHO, then codes of the patients they look after, or all, or none"
+    )
+    parser.add_argument("--role", nargs=2, metavar=("WHO", "ROLE"), help=f"one of {', '.join(_STAFF_ROLES)}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Change what is asked for, then list. Raises `BadInput` or `NotFound` before anything is changed."""
+    from bot.core.access import Action
+    from bot.operator import note_operator
+    from data.clock import SystemClock
+
+    if options.panel and len(options.panel) < 2:
+        raise BadInput("--panel takes a person and codes of patients, all or none, for example --panel NIA A-17 A-18")
+    record, now = _open(settings), SystemClock().now()
+    try:
+        record.recover()
+        changes = _changes(options, record)
+        for person, action, change in changes:
+            _change(record, settings, person, action, change, now)
+        shown = [person.id for person, _, _ in changes]
+        people = [p for p in record.people() if not shown or p.id in shown]
+        if options.names:
+            note_operator(record, Action.LIST_PEOPLE, None, now)
+    finally:
+        record.close()
+    _print(people, names=options.names, as_json=options.json)
+    return 0
+
+
+def _open(settings: Settings) -> "Record":
+    from bot.kept import open_kept
+
+    return open_kept(settings)
+
+
+_Change = tuple[Person, str, Callable[[Person], Person]]
+
+
+def _changes(options: argparse.Namespace, record: "Record") -> list[_Change]:
+    """Everything that is asked for, checked: whom, under which name of action, and what becomes of them."""
+    from bot.core.access import Action
+    from bot.core.panels import PRACTITIONERS, read_panel
+
+    people, asked = record.people(), list[_Change]()
+    if options.role:
+        who, role = _colleague(options.role[0], people), _role(options.role[1])
+        asked.append((who, Action.CHANGE_ROLE, lambda p: replace(p, role=role)))
+    if options.panel:
+        who = _colleague(options.panel[0], people)
+        if who.role not in PRACTITIONERS:
+            raise BadInput(f"{who.id} is {who.role.value} and has no panel; clinicians and care managers have one")
+        panel = read_panel(options.panel[1:], people)
+        asked.append((who, Action.ASSIGN_PANEL, lambda p: replace(p, panel=panel)))
+    return asked
+
+
+def _colleague(name: str, people: tuple[Person, ...]) -> Person:
+    wanted = name.casefold()
+    staff = [p for p in people if p.role in _STAFF_ROLES]
+    found = [p for p in staff if wanted == p.id.casefold()] or [
+        p for p in staff if wanted in (p.code.casefold(), p.name.casefold())
+    ]
+    if len(found) > 1:
+        raise BadInput(f"several people are called {name!r}; give one of the ids {', '.join(p.id for p in found)}")
+    if not found:
+        raise NotFound(f"nobody who works here is called {name!r}; phms people lists everyone")
+    return found[0]
+
+
+def _role(name: str) -> Role:
+    wanted = name.casefold().replace("-", " ").replace("_", " ")
+    found = next((role for role in _STAFF_ROLES if role.value == wanted), None)
+    if found is None:
+        raise BadInput(f"{name!r} is not a role of somebody who works here; allowed: {', '.join(_STAFF_ROLES)}")
+    return found
+
+
+def _change(
+    record: "Record", settings: Settings, person: Person, action: str, change: Callable[[Person], Person], now: datetime
+) -> None:
+    """Commit one change of a person, by the operator."""
+    from bot.core.access import Action, may
+    from bot.house import House
+    from bot.operator import operator
+    from bot.wire import standard_kit, standard_parser
+    from data.clock import SystemClock
+    from data.model.chart import Changes
+
+    who = operator()
+    if not may(who, Action(action), None, now):
+        raise NotFound(f"{action} is not the operator's to do")
+    house = House(record, SystemClock(), (), standard_kit(settings.handbook_path), standard_parser())
+    event_id = f"{action}:{person.id}:{now.isoformat()}"
+    house.commit(
+        person.id, event_id, "people", who.id, now, lambda chart, team: Changes(person=change(chart.person or person))
+    )
+
+
+def _print(people: list[Person], *, names: bool, as_json: bool) -> None:
+    rows = [_row(person, names=names) for person in people]
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return
+    for row in rows:
+        name = f"{row['name']}  " if names else ""
+        state = "" if row["active"] else "inactive"
+        line = f"{row['id']:16} {row['code']:10} {row['role']:14} {_said(row['panel']):14} {name}{state}"
+        sys.stdout.write(line.rstrip() + "\n")
+    if not rows:
+        sys.stdout.write("Nobody is in this record yet.\n")
+
+
+def _row(person: Person, *, names: bool) -> dict[str, object]:
+    """One person for print. Of a panel, the size; the ids would be a list of somebody's patients."""
+    from bot.core.panels import PRACTITIONERS
+
+    panel = "all" if person.panel is None else len(person.panel)
+    row: dict[str, object] = {
+        "id": person.id,
+        "code": person.code,
+        "role": person.role.value,
+        "panel": panel if person.role in PRACTITIONERS else None,
+        "active": person.active,
+    }
+    return row | ({"name": person.name} if names else {})
+
+
+def _said(panel: object) -> str:
+    if panel is None:
+        return ""
+    return "every patient" if panel == "all" else f"{panel} patient{'' if panel == 1 else 's'}"

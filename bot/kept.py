@@ -1,0 +1,22 @@
+"""The record that the settings name, opened with its keys."""
+
+from bot.keys import root_keys
+from bot.settings import Settings
+from data.errors import NotFound
+from data.ports import Record
+from data.record.memory import MemoryRecord
+from data.record.open_record import open_record
+
+
+def open_kept(settings: Settings, *, make: bool = False) -> Record:
+    """The record at PHMS_STORE; with `make`, a missing file and its key are made, else there is nothing to open.
+
+    Raises `NotFound` when there is no record yet, `BadFile` for a wrong place or wrong keys, `Unavailable` when the
+    place does not answer.
+    """
+    if settings.store_url == "memory:":
+        return MemoryRecord()
+    path = settings.store_path
+    if path is not None and not make and not path.exists():
+        raise NotFound(f"{path}: there is no record yet; `phms chat` makes one to practise on")
+    return open_record(settings.store_url, root_keys(settings, make=make))

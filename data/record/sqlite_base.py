@@ -1,0 +1,104 @@
+"""What all parts of a SQLite record share: one connection behind one lock, transactions, names and sealed bodies."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, TypeVar
+
+from data.errors import BadFile
+from data.ports import KeyStore
+from data.record.coding import decode
+from data.record.known import KnownCharts, KnownPeople
+from data.record.sqlite_file import open_file, roll_back, translated
+from data.record.sqlite_keys import SqliteKeys
+from data.sealing.keyring import check_value
+from data.sealing.sealing import Sealing
+
+T = TypeVar("T")
+
+
+class SqliteBase:
+    """An open file with its keys. See `SqliteRecord`."""
+
+    def __init__(self, path: Path, keys: KeyStore, probe: Callable[[str], None] = lambda name: None) -> None:
+        """Open or make the file and the file of its keys.
+
+        Raises `BadFile` when it is not a record of this schema version or was sealed with other keys.
+        """
+        self._path = path
+        self._probe = probe
+        self._lock = RLock()
+        self._connection = open_file(path)
+        try:
+            self.keys, self.sealing = self._open_keys(keys)
+        except BaseException:
+            self._connection.close()
+            raise
+        # What follows from the file and is safe to lose; other processes write too, so it is checked at each use.
+        self._charts = KnownCharts()
+        self._persons = KnownPeople()
+
+    def _open_keys(self, keys: KeyStore) -> tuple[SqliteKeys, Sealing]:
+        beside = self._path.with_name(f"{self._path.name}.keys")
+        house = self._read("SELECT house FROM schema_version", ())[0][0]
+        if house is not None and not beside.exists():
+            raise BadFile(f"{beside}: is missing, and without it nothing in {self._path.name} opens; restore it")
+        table = SqliteKeys(beside)
+        try:
+            sealing = Sealing(keys, table)
+            mark = check_value(sealing.keyring.house)
+            with translated(self._path):
+                self._connection.execute("UPDATE schema_version SET house = ? WHERE house IS NULL", (mark,))
+            if self._read("SELECT house FROM schema_version", ())[0][0] != mark:
+                raise BadFile(f"{beside}: holds the keys of another record; restore the one of {self._path.name}")
+        except BaseException:
+            table.close()
+            raise
+        return table, sealing
+
+    def close(self) -> None:
+        """See `Record.close`."""
+        with self._lock, translated(self._path):
+            self._connection.close()
+            self.keys.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot for all reads within."""
+        with self._lock, translated(self._path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                roll_back(self._connection)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing; the file is locked for writers from its first read on."""
+        with self._lock, translated(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._probe("commit")
+                self._connection.execute("COMMIT")
+            except BaseException:
+                roll_back(self._connection)
+                raise
+            self._probe("answer")
+
+    def _read(self, select: str, values: Any) -> list[Any]:
+        with self._lock, translated(self._path):
+            return self._connection.execute(select, values).fetchall()
+
+    def _write(self, name: str, statement: str, values: Any) -> sqlite3.Cursor:
+        self._probe(name)
+        return self._connection.execute(statement, values)
+
+    def _person(self, subject: str) -> str:
+        """The name under which a person (or the queue of an address) owns rows."""
+        return self.sealing.name("person", subject)
+
+    def _open(self, table: str, owner: str, row: str, sealed: bytes, kind: type[T]) -> T:
+        return decode(self.sealing.unseal(table, owner, row, sealed), kind)

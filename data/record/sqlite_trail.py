@@ -1,0 +1,110 @@
+"""The audit trail in a SQLite record: looks at people's data, the chain over all of it, and its anchors."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from data.errors import NotFound
+from data.model.audit import Access
+from data.record import sqlite_dump
+from data.record.chain import ACCESS, FIRST, JOURNAL, Anchor, Head, Link
+from data.record.coding import encode
+from data.record.sqlite_base import SqliteBase
+
+_PAGE = 200
+_LINKS = {
+    JOURNAL: "SELECT subject, revision, event, kind, actor, at, digest, link, body FROM journal"
+    " WHERE (subject, revision) > (?, ?) {mine} ORDER BY subject, revision LIMIT {page}",
+    ACCESS: "SELECT subject, number, '', kind, actor, at, digest, link, body FROM access"
+    " WHERE (subject, number) > (?, ?) {mine} ORDER BY subject, number LIMIT {page}",
+}
+_heads = msgspec.json.Decoder(tuple[Head, ...])
+
+
+class SqliteTrail(SqliteBase):
+    """The accesses of a `SqliteRecord`, and what `Chained` asks for."""
+
+    def note_access(self, access: Access) -> None:
+        """See `Record.note_access`."""
+        owner = self._person(access.subject)
+        with self._writing() as connection:
+            if connection.execute("SELECT 1 FROM chart WHERE subject = ? AND body = x''", (owner,)).fetchone():
+                raise NotFound("this person was erased: there is nothing to look at")
+            last = connection.execute(
+                "SELECT number, link FROM access WHERE subject = ? ORDER BY number DESC LIMIT 1", (owner,)
+            ).fetchone()
+            number, previous = (last[0] + 1, last[1]) if last else (1, FIRST)
+            values = sqlite_dump.access_values(self.sealing, owner, previous, number, access)
+            self._write("access", sqlite_dump.PUT_ACCESS, values)
+
+    def accesses(self, subject: str) -> Iterator[Access]:
+        """See `Record.accesses`."""
+        owner = self._person(subject)
+        for link in self.links(ACCESS, owner):
+            if link.body:
+                yield self._open("access", owner, str(link.number), link.body, Access)
+
+    def links(self, stream: str, subject: str | None = None) -> Iterator[Link]:
+        """See `Chained.links`."""
+        last: tuple[object, ...] = ("", 0)
+        select = _LINKS[stream].format(mine="" if subject is None else "AND subject = ?", page=_PAGE)
+        while rows := self._read(select, last if subject is None else (*last, subject)):
+            for row in rows:
+                name, number, event, kind, actor, at, digest, link, body = row
+                yield Link(
+                    stream=stream,
+                    subject=name,
+                    number=number,
+                    event=event,
+                    kind=kind,
+                    actor=actor,
+                    at=at,
+                    digest=digest,
+                    link=link,
+                    body=body,
+                )
+            last = rows[-1][:2]
+
+    def chart_heads(self) -> Iterator[Head]:
+        """See `Chained.chart_heads`."""
+        last = ""
+        select = f"SELECT subject, revision, link FROM chart WHERE subject > ? ORDER BY subject LIMIT {_PAGE}"  # noqa: S608
+        while rows := self._read(select, (last,)):
+            for last, revision, link in rows:
+                yield Head(stream=JOURNAL, subject=last, number=revision, link=link)
+
+    def heads_since(self, upto: str) -> tuple[tuple[Head, ...], str]:
+        """See `Chained.heads_since`. The mark is the last row of the journal and of the accesses."""
+        seq, n = (int(part) for part in (upto or "0/0").split("/"))
+        with self._reading() as connection:
+            journal = connection.execute(
+                "SELECT subject, revision, link, seq FROM journal AS me WHERE seq > ? AND NOT EXISTS"
+                " (SELECT 1 FROM journal WHERE subject = me.subject AND revision > me.revision)",
+                (seq,),
+            ).fetchall()
+            access = connection.execute(
+                "SELECT subject, number, link, n FROM access AS me WHERE n > ? AND NOT EXISTS"
+                " (SELECT 1 FROM access WHERE subject = me.subject AND number > me.number)",
+                (n,),
+            ).fetchall()
+        heads = [Head(stream=JOURNAL, subject=s, number=i, link=link) for s, i, link, _ in journal]
+        heads += [Head(stream=ACCESS, subject=s, number=i, link=link) for s, i, link, _ in access]
+        seq, n = max([seq, *(row[3] for row in journal)]), max([n, *(row[3] for row in access)])
+        return tuple(sorted(heads, key=lambda head: (head.stream, head.subject))), f"{seq}/{n}"
+
+    def anchors(self) -> Iterator[Anchor]:
+        """See `Chained.anchors`."""
+        last = 0
+        while rows := self._read(
+            "SELECT number, at, upto, heads, link FROM anchor WHERE number > ? ORDER BY number LIMIT 20", (last,)
+        ):
+            for number, at, upto, heads, link in rows:
+                yield Anchor(number=number, at=at, upto=upto, heads=_heads.decode(heads), link=link)
+            last = rows[-1][0]
+
+    def put_anchor(self, anchor: Anchor) -> bool:
+        """See `Chained.put_anchor`."""
+        put = "INSERT INTO anchor (number, at, upto, heads, link) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        with self._writing():
+            values = (anchor.number, anchor.at, anchor.upto, encode(anchor.heads), anchor.link)
+            return self._write("anchor", put, values).rowcount == 1

@@ -1,0 +1,130 @@
+"""Work that waits in a SQLite record: inbound messages, timers and the outbox, leased to workers."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from data.model.communication import Communication
+from data.model.conversation import RawMessage
+from data.model.plan import Due
+from data.ports import Claim
+from data.record.coding import encode, instant, micros, span
+from data.record.sqlite_base import SqliteBase
+from data.record.tables import BACK
+
+_FREE = "NOT (lease_from <= :now AND :now < lease_until)"
+_PAGE = 200
+
+
+class SqliteWork(SqliteBase):
+    """The queues of a `SqliteRecord`."""
+
+    def keep(self, message: RawMessage) -> bool:
+        """See `Record.keep`."""
+        name, owner = self.sealing.name("message", message.id), self._person(message.order)
+        body = self.sealing.seal("inbox", owner, name, encode(message))
+        with self._writing():
+            put = "INSERT INTO inbox (id, owner, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
+            return self._write("inbox", put, (name, owner, body)).rowcount == 1
+
+    def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
+        """See `Record.claim_message`."""
+        with self._writing() as connection:
+            row = connection.execute(
+                f"SELECT n, owner, id, body, attempt FROM inbox AS me WHERE done = 0 AND {_FREE} AND NOT EXISTS"  # noqa: S608
+                " (SELECT 1 FROM inbox WHERE done = 0 AND owner = me.owner AND n < me.n) ORDER BY n LIMIT 1",
+                {"now": micros(now)},
+            ).fetchone()
+            if row is None:
+                return None
+            message = self._open("inbox", row[1], row[2], row[3], RawMessage)
+            return message, self._take("inbox", row, message.id, now, lease)
+
+    def finish_message(self, claim: Claim, *, forget: bool = False) -> bool:
+        """See `Record.finish_message`."""
+        name = self.sealing.name("message", claim.row_id)
+        with self._writing() as connection:
+            if forget:
+                mine = "SELECT owner, body FROM inbox WHERE id = ? AND token = ? AND done = 0"
+                for owner, body in connection.execute(mine, (name, claim.token)).fetchall():
+                    bare = replace(self._open("inbox", owner, name, body, RawMessage), text="")
+                    sealed = self.sealing.seal("inbox", owner, name, encode(bare))
+                    connection.execute("UPDATE inbox SET body = ? WHERE id = ?", (sealed, name))
+            done = "UPDATE inbox SET done = 1 WHERE id = ? AND token = ?"
+            return self._write("inbox", done, (name, claim.token)).rowcount == 1
+
+    def messages(self, subject: str) -> Iterator[RawMessage]:
+        """See `Record.messages`."""
+        owner, last = self._person(subject), 0
+        select = f"SELECT n, id, body FROM inbox WHERE owner = ? AND n > ? AND body <> x'' ORDER BY n LIMIT {_PAGE}"  # noqa: S608
+        while rows := self._read(select, (owner, last)):
+            for last, name, body in rows:  # noqa: B007 - the next page starts after it
+                message = self._open("inbox", owner, name, body, RawMessage)
+                if message.text:
+                    yield message
+
+    def claim_due(self, now: datetime, lease: timedelta) -> tuple[Due, Claim] | None:
+        """See `Record.claim_due`."""
+        with self._writing() as connection:
+            # Two looks, each by its own index: hardly ever is a clock set back, and thousands of timers lie ahead.
+            order = "ORDER BY due_at, seq, place LIMIT 1"
+            row = connection.execute(
+                "SELECT n, subject, id, body, attempt FROM ("  # noqa: S608
+                f"SELECT * FROM (SELECT * FROM due WHERE due_at <= :now AND {_FREE} {order}) UNION ALL "
+                f"SELECT * FROM (SELECT * FROM due INDEXED BY due_set WHERE set_at > :back AND {_FREE} {order})"
+                f") {order}",
+                _instants(now),
+            ).fetchone()
+            if row is None:
+                return None
+            due = self._open("due", row[1], row[2], row[3], Due)
+            return due, self._take("due", row, due.id, now, lease)
+
+    def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
+        """See `Record.claim_outbox`."""
+        with self._writing() as connection:
+            row = connection.execute(
+                "SELECT n, subject, id, body, attempt FROM outbox"  # noqa: S608
+                f" WHERE (not_before <= :now OR set_at > :back) AND {_FREE}"
+                " ORDER BY late, created_at, seq, place LIMIT 1",
+                _instants(now),
+            ).fetchone()
+            if row is None:
+                return None
+            message = self._open("outbox", row[1], row[2], row[3], Communication)
+            return message, self._take("outbox", row, message.id, now, lease)
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """See `Record.next_at`."""
+        # Timers may lie ahead by the thousand: the first that is free, and the few that are leased, each by an index.
+        leased = "lease_from <= :now AND :now < lease_until"
+        set_back = "CASE WHEN set_at > :back THEN 0 ELSE"
+        select = (
+            "SELECT min(wake) FROM ("  # noqa: S608
+            f"SELECT lease_until AS wake FROM inbox AS me WHERE done = 0 AND {leased}"
+            " AND NOT EXISTS (SELECT 1 FROM inbox WHERE done = 0 AND owner = me.owner AND n < me.n)"
+            f" UNION ALL SELECT * FROM (SELECT due_at FROM due WHERE due_at > :now AND set_at <= :back AND {_FREE}"
+            " ORDER BY due_at LIMIT 1)"
+            f" UNION ALL SELECT max({set_back} due_at END, lease_until) FROM due INDEXED BY due_leased WHERE {leased}"
+            f" UNION ALL SELECT {set_back} not_before END FROM outbox WHERE {_FREE}"
+            f" UNION ALL SELECT max({set_back} not_before END, lease_until) FROM outbox WHERE {leased}"
+            ") WHERE wake > :now"
+        )
+        ((ahead,),) = self._read(select, _instants(now))
+        return None if ahead is None else instant(ahead)
+
+    def _take(
+        self, table: str, row: tuple[int, str, str, bytes, int], row_id: str, now: datetime, lease: timedelta
+    ) -> Claim:
+        number, attempt = row[0], row[4]
+        self._write("token", "UPDATE token SET last = last + 1", ())
+        ((token,),) = self._read("SELECT last FROM token", ())
+        at, length = micros(now), span(lease)
+        take = f"UPDATE {table} SET lease_from = ?, lease_until = ?, token = ?, attempt = ? WHERE n = ?"  # noqa: S608
+        self._write("lease", take, (at - length, at + length, token, attempt + 1, number))
+        return Claim(row_id, token, attempt + 1)
+
+
+def _instants(now: datetime) -> dict[str, int]:
+    """`:now`, and `:back`: what was set later than that was set before the clock was set back."""
+    return {"now": micros(now), "back": micros(now) + BACK}

@@ -1,0 +1,1 @@
+"""Sealing: what is stored can be read only with the keys, and only where it was put."""

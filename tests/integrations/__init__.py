@@ -1,0 +1,1 @@
+"""Tests of the doors: one contract for every adapter of a port, and each adapter's own promises."""
