@@ -22,7 +22,7 @@ from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
 from bot.core.who_saw import Looks, latest_looks, tell_who_saw
-from bot.trace import traced
+from bot.strangers import stranger_id
 from data.errors import Unavailable
 from data.model.audit import Access
 from data.model.chart import Changes, Chart
@@ -92,7 +92,7 @@ class FrontDesk:
         if holders:
             return (patients or staff or list(holders))[0]
         stranger = Person(
-            id=f"stranger-{traced(f'{message.channel}:{message.address}')}",
+            id=stranger_id(self._house.record, message.channel, message.address),
             code="unknown",
             name="unknown",
             role=Role.STRANGER,

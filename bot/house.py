@@ -14,7 +14,7 @@ from bot.core.receive import receive
 from bot.delivery import deliver_next
 from bot.front_desk import FrontDesk
 from bot.trace import traced
-from data.errors import BadInput, Conflict, Unavailable
+from data.errors import BadInput, Conflict, NotFound, Unavailable
 from data.model.chart import Changes, Chart
 from data.model.communication import SendState
 from data.model.conversation import RawMessage
@@ -31,6 +31,8 @@ LEASE = timedelta(seconds=30)
 TRIES = 20
 # A colleague's message that cannot be worked is tried so often before they are asked to write it again.
 MOST_ATTEMPTS = 3
+
+_TAKEN = "this id belonged to somebody who was erased; choose another"
 
 Decide = Callable[[Chart, Team], Changes]
 
@@ -53,6 +55,8 @@ class House:
 
     def enrol(self, person: Person, activities: tuple[Activity, ...] = (), *, event_id: str) -> None:
         """Record a new or changed person, with their care plan. Raises `BadInput` for what cannot be worked with."""
+        if self.record.chart(person.id, observations=False).erased:
+            raise BadInput(_TAKEN)
         event = PersonChanged(id=event_id, person=self._heeding_stop(person), activities=activities)
         now = self.now()
         self.commit(person.id, event_id, "enrol", "clinic", now, lambda c, t: enrol(c, event, self.kit, t, now))
@@ -80,7 +84,11 @@ class House:
             received_at=self.now(),
             person_id=person.id if person else None,
         )
-        return self.record.keep(message)
+        try:
+            return self.record.keep(message)
+        except NotFound:
+            # Erased at this very moment: the address is nobody's now.
+            return self.record.keep(replace(message, person_id=None))
 
     def stream(self, subject: str, observations: tuple[Observation, ...], *, batch_id: str) -> None:
         """Take in a batch of readings of one patient; the same batch of the same source again changes nothing."""
@@ -222,7 +230,10 @@ class House:
 
     def _nobody_left(self, subject: str, kind: str) -> None:
         if kind == "enrol":
-            raise BadInput("this id belonged to somebody who was erased; choose another")
+            raise BadInput(_TAKEN)
+        if kind == "message":
+            # It may be an emergency, so somebody must hear it: the address is nobody's now.
+            raise NotFound("the message is of somebody who was erased at the same moment")
         log.info("a %s for %s, who was erased, is left alone", kind, traced(subject))
 
     def now(self) -> datetime:

@@ -2,6 +2,8 @@
 
 from bot.keys import root_keys
 from bot.settings import Settings
+from bot.upkeep import Upkeep
+from data.clock import SystemClock
 from data.errors import NotFound
 from data.ports import Record
 from data.record.memory import MemoryRecord
@@ -20,3 +22,11 @@ def open_kept(settings: Settings, *, make: bool = False) -> Record:
     if path is not None and not make and not path.exists():
         raise NotFound(f"{path}: there is no record yet; `phms chat` makes one to practise on")
     return open_record(settings.store_url, root_keys(settings, make=make))
+
+
+def close_kept(record: Record, settings: Settings) -> None:
+    """Anchor what this process wrote into the audit trail, and let go of the record."""
+    try:
+        Upkeep(record, settings.anchors_path).tick(SystemClock().now(), last=True)
+    finally:
+        record.close()

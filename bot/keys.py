@@ -39,7 +39,7 @@ def root_keys(settings: Settings, *, make: bool) -> "RootKeys":
     if settings.master_key:
         return FileKeyStore.of_text(settings.master_key, "PHMS_MASTER_KEY")
     path = settings.key_file_path
-    if make and not settings.master_key_file and not path.exists() and not _key_file_of_record(settings).exists():
+    if make and not settings.master_key_file and not path.exists() and not _is_sealed(settings.store_url):
         _make(path)
     return FileKeyStore.of_file(path)
 
@@ -77,33 +77,33 @@ def key_table(settings: Settings, store: "RootKeys") -> Iterator[KeyTable]:
 
     Raises `BadInput` when there is no record, or one that is not sealed.
     """
+    from data.record.open_record import file_of, open_record  # noqa: PLC0415
+    from data.record.sqlite_keys import SqliteKeys  # noqa: PLC0415
+
     where = settings.store_url
     if where == "memory:":
         raise BadInput("a record in memory is not sealed; set PHMS_STORE to the record whose keys are meant")
-    if where.startswith("mongodb"):
-        from data.record.open_record import open_record  # noqa: PLC0415
-
-        record: Any = open_record(where, store)
-        try:
-            yield record.keys
-        finally:
-            record.close()
-        return
-    from data.record.sqlite_keys import SqliteKeys  # noqa: PLC0415
-
-    path = _key_file_of_record(settings)
-    if not path.exists():
+    if not _is_sealed(where):
         raise BadInput(f"{settings.store_shown}: there is no sealed record yet; it gets its keys when it is first used")
-    table = SqliteKeys(path)
+    path = file_of(where)
+    opened: Any = SqliteKeys(_beside(path)) if path else open_record(where, store)
     try:
-        yield table
+        yield opened if path else opened.keys
     finally:
-        table.close()
+        opened.close()
 
 
-def _key_file_of_record(settings: Settings) -> Path:
-    """Beside an embedded record, its table of wrapped keys."""
-    return Path(f"{settings.store_url.removeprefix('sqlite:')}.keys")
+def _is_sealed(where: str) -> bool:
+    """Whether a record with keys is there already; nothing is made."""
+    from data.record.open_record import file_of, is_there  # noqa: PLC0415
+
+    path = None if where == "memory:" else file_of(where)
+    return _beside(path).exists() if path else is_there(where)
+
+
+def _beside(path: Path) -> Path:
+    """The table of wrapped keys of an embedded record."""
+    return path.with_name(f"{path.name}.keys")
 
 
 def _make(path: Path) -> None:

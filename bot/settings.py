@@ -5,10 +5,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
 from data.errors import BadFile
+
+_MOST_DAYS = 109_500
 
 
 def _setting(variable: str, default: str, help_text: str, *, secret: bool = False) -> str:
@@ -45,6 +48,20 @@ class Settings:
         "",
         "the root key in Azure Key Vault, https://NAME.vault.azure.net/keys/KEY; needs `pip install 'phms[azure]'`",
     )
+    vitals_full_days: str = _setting(
+        "PHMS_VITALS_FULL_DAYS",
+        "90",
+        "days for which every sample of a vital sign is kept; of an older hour `phms store tend` leaves first, least, "
+        "most, last, count and mean",
+    )
+    vitals_keep_days: str = _setting(
+        "PHMS_VITALS_KEEP_DAYS", "3650", "days for which vitals are kept at all; `phms store tend` removes older ones"
+    )
+    anchors: str = _setting(
+        "PHMS_ANCHORS",
+        "",
+        "file for the audit trail's anchors, best on another machine's disk; empty: anchors.log in PHMS_HOME",
+    )
     handbook: str = _setting("PHMS_HANDBOOK", "", "directory whose files replace packaged rules, policies and texts")
     zone: str = _setting("PHMS_ZONE", "UTC", "time zone of the clinic, for people who have none of their own")
     log_level: str = _setting("PHMS_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR; logs carry ids, never words")
@@ -68,7 +85,7 @@ class Settings:
     @property
     def store_shown(self) -> str:
         """`store_url` without a password, as it may be printed."""
-        return re.sub(r"(?<=://)[^@]*@", "***@", self.store_url)
+        return shown(self.store_url)
 
     @property
     def key_file_path(self) -> Path:
@@ -76,9 +93,29 @@ class Settings:
         return Path(self.master_key_file).expanduser() if self.master_key_file else self.home_path / "master.key"
 
     @property
+    def vitals_full(self) -> timedelta:
+        """PHMS_VITALS_FULL_DAYS."""
+        return timedelta(days=int(self.vitals_full_days))
+
+    @property
+    def vitals_keep(self) -> timedelta:
+        """PHMS_VITALS_KEEP_DAYS."""
+        return timedelta(days=int(self.vitals_keep_days))
+
+    @property
+    def anchors_path(self) -> Path:
+        """PHMS_ANCHORS, or the file in PHMS_HOME."""
+        return Path(self.anchors).expanduser() if self.anchors else self.home_path / "anchors.log"
+
+    @property
     def handbook_path(self) -> Path | None:
         """PHMS_HANDBOOK as a path, None for the packaged handbook alone."""
         return Path(self.handbook).expanduser() if self.handbook else None
+
+
+def shown(url: str) -> str:
+    """An URL without who logs in, as it may be printed."""
+    return re.sub(r"(?<=://)[^@]*@", "***@", url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +173,20 @@ def _problems(settings: Settings) -> list[str]:
     given = [name for name, value in sources.items() if value]
     if len(given) > 1:
         problems.append(f"{' and '.join(given)} are both set; keep the one where the root keys are")
+    problems += _problems_of_days(settings)
     if settings.handbook and not Path(settings.handbook).expanduser().is_dir():
         problems.append(f"PHMS_HANDBOOK {settings.handbook!r} is not a directory")
     return problems
+
+
+def _problems_of_days(settings: Settings) -> list[str]:
+    """Vitals stay whole for longer than the 8 days that a chart looks back, and for at most 300 years."""
+    days = {"PHMS_VITALS_FULL_DAYS": settings.vitals_full_days, "PHMS_VITALS_KEEP_DAYS": settings.vitals_keep_days}
+    wrong = [
+        f"{name} {text!r} must be a whole number from 9 to {_MOST_DAYS}"
+        for name, text in days.items()
+        if not re.fullmatch("[0-9]{1,6}", text) or not 9 <= int(text) <= _MOST_DAYS
+    ]
+    if not wrong and settings.vitals_keep < settings.vitals_full:
+        wrong.append("PHMS_VITALS_KEEP_DAYS must not be less than PHMS_VITALS_FULL_DAYS")
+    return wrong

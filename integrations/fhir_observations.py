@@ -36,12 +36,12 @@ _SAYS = {
 
 
 def reading(row: Observation, subject: str, who: Who, *, corrected: bool) -> Element:
-    """One measured value. `corrected`: another value stood here before."""
+    """One measured value. `corrected`: another value stood here before. One entered in error says so instead."""
     measured_by = who(subject if row.source == TYPED else row.source) if row.source.strip() else {}
     by_device = measured_by.get("type") == "Device"
     elements = {
         "identifier": [identifier("observation", row.id)],
-        "status": "corrected" if corrected else "final",
+        "status": "corrected" if corrected and not row.withdrawn else row.status.value,
         "category": [_category(row.code)],
         "code": vital_code(row.code),
         "subject": who(subject),

@@ -7,6 +7,7 @@ from datetime import datetime
 from data.model.chart import Chart
 from data.model.concern import Finding, Flag, FlagState, RiskAssessment
 from risk.normal import back_to_normal
+from risk.readings import is_typed
 from risk.rulebook import Rules
 from risk.schema import Symptom
 from risk.score_schema import Response
@@ -24,7 +25,7 @@ def decide(chart: Chart, assessment: RiskAssessment, rules: Rules, now: datetime
     no flag of its own: one page tells it all.
     """
     changed: dict[str, Flag] = {}
-    news = _News(chart, now, event_id)
+    news = _News(chart, rules, now, event_id)
     for finding in _gravest(assessment.findings, rules):
         running = _open_flag(chart, finding.family)
         if running:
@@ -166,12 +167,22 @@ def _last_closed(chart: Chart, family: str) -> Flag | None:
     return max(rows, key=lambda f: f.closed_at or f.seen_at, default=None)
 
 
+def _just_written(chart: Chart, rules: Rules, now: datetime) -> set[tuple[str, datetime]]:
+    """Earlier typed readings that came to be known only now: corrected ones keep their time, and what they say now no
+    closing has seen."""
+    if all(flag.state is not FlagState.CLOSED for flag in chart.flags):
+        return set()
+    rows = (o for o in chart.observations if o.effective_at < o.received_at == now)
+    return {(o.code, o.effective_at) for o in rows if is_typed(o.source, rules.conduct)}
+
+
 class _News:
     """What a closing has not seen, by its time; a clock that was set back must not make what is new look old."""
 
-    def __init__(self, chart: Chart, now: datetime, event_id: str) -> None:
+    def __init__(self, chart: Chart, rules: Rules, now: datetime, event_id: str) -> None:
         self._now = now
         self._said = {(r.symptom, r.reported_at) for r in chart.symptoms if r.message_id == event_id}
+        self._said |= _just_written(chart, rules, now)
         self._measured: set[tuple[str, datetime]] = set()
         if any(flag.closed_at and flag.closed_at > now for flag in chart.flags):
             rows = (o for o in chart.observations if o.received_at <= now)

@@ -198,8 +198,13 @@ class Readings:
 
     def _typed(self, source: str) -> bool:
         if source not in self._own:
-            self._own[source] = source.replace("/", ":").partition(":")[0] in self._conduct.typed_sources
+            self._own[source] = is_typed(source, self._conduct)
         return self._own[source]
+
+
+def is_typed(source: str, conduct: Conduct) -> bool:
+    """Whether readings of that source were written by a person."""
+    return source.replace("/", ":").partition(":")[0] in conduct.typed_sources
 
 
 def _zone_of(chart: Chart) -> ZoneInfo | None:

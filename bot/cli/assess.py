@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 def _recorded(options: argparse.Namespace, settings: Settings, now: datetime) -> Chart:
     """The chart, if the reader may see it: the look is written down first, and so is one that is refused."""
     from bot.core.access import Action, Asker
-    from bot.kept import open_kept
+    from bot.kept import close_kept, open_kept
     from bot.operator import VIA, operator
     from data.errors import NotFound
 
@@ -69,7 +69,7 @@ def _recorded(options: argparse.Namespace, settings: Settings, now: datetime) ->
             raise NotFound(f"there is no patient {options.patient!r} that {options.reader!r} looks after")
         return record.chart(patient.id)
     finally:
-        record.close()
+        close_kept(record, settings)
 
 
 def _called(people: tuple[Person, ...], name: str) -> Person | None:

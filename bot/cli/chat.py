@@ -9,6 +9,7 @@ from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.terminal import Terminal
+    from bot.upkeep import Upkeep
 
 HELP = "Talk to the bot at the terminal; what anyone else hears is shown too. A new record gets the demo's clinic."
 EXAMPLE = "phms chat --as anna"
@@ -23,8 +24,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Read lines until `:quit` or the end of input."""
     from bot.demo.clinic import clinic
     from bot.house import House
-    from bot.kept import open_kept
+    from bot.kept import close_kept, open_kept
     from bot.terminal import Terminal
+    from bot.upkeep import Upkeep
     from bot.wire import standard_kit, standard_parser
     from data.clock import SystemClock
     from data.errors import BadInput
@@ -50,26 +52,26 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         terminal.enter(house, options.speaker)
         house.settle()
         sys.stdout.write("  :help tells what else you can write; :quit leaves.\n")
-        converse(terminal, sys.stdin)
+        converse(terminal, sys.stdin, Upkeep(record, settings.anchors_path))
     finally:
-        record.close()
+        close_kept(record, settings)
     return 0
 
 
-def converse(terminal: "Terminal", keyboard: TextIO) -> None:
+def converse(terminal: "Terminal", keyboard: TextIO, upkeep: "Upkeep | None" = None) -> None:
     """Lines from the keyboard, and in between whatever time brings: pages, reminders, reports."""
     interactive = keyboard.isatty()
     while True:
         if interactive:
             sys.stdout.write(terminal.prompt)
             sys.stdout.flush()
-            _wait(terminal, keyboard)
+            _wait(terminal, keyboard, upkeep)
         text = keyboard.readline()
         if not text or not terminal.line(text):
             return
 
 
-def _wait(terminal: "Terminal", keyboard: TextIO) -> None:
+def _wait(terminal: "Terminal", keyboard: TextIO, upkeep: "Upkeep | None") -> None:
     """Until a line is there, do once a second what has become due."""
     with selectors.DefaultSelector() as ready:
         ready.register(keyboard, selectors.EVENT_READ)
@@ -77,3 +79,5 @@ def _wait(terminal: "Terminal", keyboard: TextIO) -> None:
             if terminal.house.settle():
                 sys.stdout.write(terminal.prompt)
                 sys.stdout.flush()
+            if upkeep is not None:
+                upkeep.tick(terminal.house.now())

@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Record what is asked for, then show. Raises `BadInput` or `NotFound` before anything is changed."""
+    from bot.kept import close_kept
     from data.clock import SystemClock
 
     _check(options)
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             _commit(record, settings, person, row, now)
         person = record.chart(person.id, observations=False).person or person
     finally:
-        record.close()
+        close_kept(record, settings)
     sys.stdout.write(_as_json(person) if options.json else _as_text(person))
     return 0
 

@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.settings import Settings
+from bot.settings import Settings, shown
 from data.errors import BadInput
 
 if TYPE_CHECKING:
+    from bot.scene.keeping import OnDisk
+    from bot.scene.keeping_in_mongo import InMongo
     from bot.scene.run import Failure
     from bot.scene.stage import Stage
 
@@ -37,8 +39,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from importlib.resources import files
 
     from bot.demo.clinic import SCENE
-    from bot.keys import root_keys
-    from bot.scene.keeping import OnDisk
+    from bot.kept import close_kept
     from bot.scene.reader import read, read_file
     from bot.scene.run import perform
     from bot.scene.transcript import write_transcript
@@ -47,24 +48,39 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     scenes = read_file(Path(options.scene)) if options.scene else read((files("bot.demo") / SCENE).read_text(), SCENE)
     if options.interactive and options.speaker.casefold() not in {name.casefold() for name in scenes[0].cast}:
         raise BadInput(f"--as {options.speaker!r} is not of this clinic; it has {', '.join(scenes[0].cast)}")
-    home = settings.home_path / "demo"
-    for folder in (settings.home_path, home):
-        # Each by itself: the mode of a missing parent would be whatever the machine's default is.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keeping = OnDisk(home / "record.sqlite", root_keys(settings, make=True))
+    keeping, where = _keeping(settings)
     say = sys.stdout.write
     say(f"{INTRODUCTION}\n")
     failure, stage = perform(scenes[0], standard_kit(settings.handbook_path), standard_parser(), keeping)
     say(write_transcript(stage))
-    say(f"\n{_summary(stage)}The record is kept in {keeping.path}\n")
+    say(f"\n{_summary(stage)}The record is kept in {where}\n")
     if failure is not None:
         say(_what_differs(failure))
     elif not options.interactive:
         say(ADVICE)
     if options.interactive:
         _go_on(stage, options.speaker, settings)
-    stage.record.close()
+    close_kept(stage.record, settings)
     return 1 if failure is not None else 0
+
+
+def _keeping(settings: Settings) -> "tuple[OnDisk | InMongo, str]":
+    """A record of the demo's own, on the kind of store that is set: nobody's record is touched."""
+    from bot.keys import root_keys
+
+    home = settings.home_path / "demo"
+    for folder in (settings.home_path, home):
+        # Each by itself: the mode of a missing parent would be whatever the machine's default is.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = root_keys(settings, make=True)
+    if settings.store.startswith("mongodb"):
+        from bot.scene.keeping_in_mongo import InMongo
+
+        kept = InMongo(settings.store, keys)
+        return kept, shown(kept.url)
+    from bot.scene.keeping import OnDisk
+
+    return OnDisk(home / "record.sqlite", keys), str(home / "record.sqlite")
 
 
 def _summary(stage: "Stage") -> str:

@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Note down who looks, read, and write. Raises `NotFound` when there is no such patient."""
     from bot.core.access import Action
+    from bot.kept import close_kept
     from bot.operator import note_operator
     from data.clock import SystemClock
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         note_operator(record, Action.EXPORT, person, now, options.reason)
         dossier = _read(record, person, now, progress)
     finally:
-        record.close()
+        close_kept(record, settings)
     if to_files:
         sizes = _save({targets[name]: _pieces(dossier, name, progress) for name in formats})
         progress.done()

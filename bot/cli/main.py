@@ -2,16 +2,32 @@
 
 import argparse
 import importlib
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from bot.logs import set_up
 from bot.settings import read_settings
 from data.errors import BadFile, BadInput, Conflict, NotFound, PhmsError, Unavailable
 
-COMMANDS = ("demo", "chat", "replay", "parse", "assess", "check", "consent", "export", "people", "keys", "settings")
+COMMANDS = (
+    "demo",
+    "chat",
+    "replay",
+    "parse",
+    "assess",
+    "check",
+    "audit",
+    "consent",
+    "erase",
+    "export",
+    "people",
+    "keys",
+    "store",
+    "doctor",
+    "settings",
+)
 
 YES, NO, BAD = 0, 1, 2
 
@@ -23,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = read_settings()
-        logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+        set_up(settings.log_level)
         return int(chosen.run(options, settings)) if chosen else BAD
     except (BadFile, BadInput, NotFound) as problem:
         return _complain(problem, BAD)

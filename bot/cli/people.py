@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Change what is asked for, then list. Raises `BadInput` or `NotFound` before anything is changed."""
     from bot.core.access import Action
+    from bot.kept import close_kept
     from bot.operator import note_operator
     from data.clock import SystemClock
 
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         if options.names:
             note_operator(record, Action.LIST_PEOPLE, None, now)
     finally:
-        record.close()
+        close_kept(record, settings)
     _print(people, names=options.names, as_json=options.json)
     return 0
 

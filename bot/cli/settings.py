@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from bot.settings import Settings, variables
+from bot.settings import Settings, shown, variables
 
 HELP = "Print every setting: variable, value in force, default and meaning."
 EXAMPLE = "PHMS_ZONE=Europe/Tallinn phms settings"
@@ -20,8 +20,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     rows = []
     for variable in variables():
         value = str(getattr(settings, variable.field))
-        shown = ("set" if value else "not set") if variable.secret else value
-        rows.append({"variable": variable.name, "value": shown, "default": variable.default, "meaning": variable.help})
+        told = ("set" if value else "not set") if variable.secret else shown(value)
+        rows.append({"variable": variable.name, "value": told, "default": variable.default, "meaning": variable.help})
     if options.json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0

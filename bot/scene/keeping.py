@@ -10,12 +10,16 @@ from data.record.memory import MemoryRecord
 from data.record.sqlite import SqliteRecord
 
 
-class InMemory:
-    """Houses over an in-memory record."""
+class Houses:
+    """Builds houses; the same over every record."""
 
     def build(self, record: Any, clock: SimulatedClock, carriers: Any, kit: Any, parser: Parser) -> House:
         """A house over a record."""
         return House(record, clock, carriers, kit, parser)
+
+
+class InMemory(Houses):
+    """Houses over an in-memory record."""
 
     def empty(self) -> MemoryRecord:
         """A record in which nothing is written."""
@@ -26,7 +30,7 @@ class InMemory:
         return MemoryRecord.load(record.dump())
 
 
-class OnDisk:
+class OnDisk(Houses):
     """Houses over one file: every reload closes it and opens it again, as a restarted server does."""
 
     def __init__(self, path: Path, keys: KeyStore) -> None:
@@ -35,10 +39,6 @@ class OnDisk:
         for file in (path, path.with_name(f"{path.name}.keys")):
             for end in ("", "-wal", "-shm"):
                 file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
-
-    def build(self, record: Any, clock: SimulatedClock, carriers: Any, kit: Any, parser: Parser) -> House:
-        """A house over a record."""
-        return House(record, clock, carriers, kit, parser)
 
     def empty(self) -> SqliteRecord:
         """The file, with nothing written."""

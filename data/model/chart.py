@@ -48,7 +48,7 @@ class Chart:
     """Everything known about one person, as of `revision`.
 
     Observations are those of the last 8 days (`WINDOW`) as of the last that came in, oldest first: measured after
-    `observed_from`, which only ever moves forward.
+    `observed_from`, which only ever moves forward. What was entered in error is not among them.
 
     Of communications, flags, escalations and dues, the chart holds what is open and what settled in the last
     24 hours (messages with a last word: 2 hours); `record.journal` has the rest. A message that was handed over
@@ -197,13 +197,14 @@ def merge_observations(
     """The observations measured after `since` when `new` has come: one row per id (the later stands), oldest first.
 
     The new is laid over the old before the window is cut, so that a correction that moves a value out of the
-    window takes the old value with it.
+    window takes the old value with it. A row that is withdrawn goes, and takes the old one with it too.
     """
     if not new or since is None:
         return old
     rows = {row.id: row for row in old}
     rows.update([(row.id, row) for row in new])
-    return tuple(sorted([row for row in rows.values() if row.effective_at > since], key=_BY_TIME))
+    kept = [row for row in rows.values() if row.effective_at > since and not row.withdrawn]
+    return tuple(sorted(kept, key=_BY_TIME))
 
 
 _BY_TIME = attrgetter("effective_at", "id")

@@ -15,12 +15,21 @@ class Assertion(StrEnum):
     SOMEONE_ELSE = "someone else"
 
 
+class Status(StrEnum):
+    """Whether a value counts (FHIR R4: Observation.status). Values are its codes."""
+
+    FINAL = "final"
+    ENTERED_IN_ERROR = "entered-in-error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One measured value. `code` is a vocabulary key ("heart-rate"); `value` is in the code's UCUM unit.
 
     `id` derives from source, code and sample time, so the same sample arriving twice is one row; another
     value for the same id is a correction. `effective_at` is when it was measured, `received_at` when we learned it.
+    With the status ENTERED_IN_ERROR the same id is withdrawn: it leaves the chart and the hours of vitals, so that
+    nothing is reckoned from it, and stays in the journal and in an export.
     """
 
     id: str
@@ -30,6 +39,12 @@ class Observation:
     effective_at: datetime
     received_at: datetime
     source: str
+    status: Status = Status.FINAL
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it was entered in error."""
+        return self.status is Status.ENTERED_IN_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

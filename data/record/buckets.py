@@ -54,14 +54,21 @@ def key_of(row: Observation) -> BucketKey:
 
 
 def touches(new: tuple[Observation, ...], held: tuple[Observation, ...]) -> dict[BucketKey, Touch]:
-    """What `new` does to which hours, given what the chart holds: a correction may move a sample to another hour."""
+    """What `new` does to which hours, given what the chart holds: a correction may move a sample to another hour.
+
+    A sample that was entered in error leaves its hour, so that no count, mean or band knows of it.
+    """
     last = {row.id: row for row in new}
     found: dict[BucketKey, Touch] = {}
     for row in held:
         if row.id in last and key_of(row) != key_of(last[row.id]):
             found.setdefault(key_of(row), Touch(set(), {})).leave.add(row.id)
     for row in last.values():
-        found.setdefault(key_of(row), Touch(set(), {})).come[row.id] = row
+        touch = found.setdefault(key_of(row), Touch(set(), {}))
+        if row.withdrawn:
+            touch.leave.add(row.id)
+        else:
+            touch.come[row.id] = row
     return found
 
 

@@ -12,6 +12,9 @@ from data.model.people import Person
 
 T = TypeVar("T")
 
+# So much may come in at once: half of what MongoDB takes in one document, as it is stored in several places.
+MOST = 8 * 2**20
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encoder = msgspec.json.Encoder()
@@ -24,6 +27,17 @@ def encode(thing: object) -> bytes:
     except (TypeError, ValueError, OverflowError) as problem:
         # The exception's own words may quote the patient's, so only its kind is told.
         raise BadInput(f"a {type(thing).__name__} cannot be stored ({type(problem).__name__})") from None
+
+
+def encode_input(thing: object) -> bytes:
+    """As `encode`, for what comes in from outside. Raises `BadInput` for more than `MOST` bytes."""
+    data = encode(thing)
+    if len(data) > MOST:
+        raise BadInput(
+            f"a {type(thing).__name__} of {len(data):,} bytes is too large to be stored; "
+            f"{MOST // 2**20} MiB are allowed: send less at a time"
+        )
+    return data
 
 
 def decode(data: bytes, kind: type[T]) -> T:
@@ -52,9 +66,9 @@ def encode_checked(thing: T) -> tuple[bytes, T]:
     """The bytes, and what they will say when read back.
 
     What can be written but not read (a value that is not a number) would lock a chart for ever, so it is
-    refused here. Raises `BadInput`.
+    refused here. Raises `BadInput`, as `encode_input` does.
     """
-    data = encode(thing)
+    data = encode_input(thing)
     try:
         return data, cast(T, _decoder(cast(Any, type(thing))).decode(data))
     except msgspec.MsgspecError as problem:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from threading import RLock
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from data.record.coding import (
     decode_known,
     encode,
     encode_checked,
+    encode_input,
     instant,
     micros,
     span,
@@ -42,6 +44,7 @@ from data.record.tables import (
     Work,
     load_tables,
 )
+from data.sealing.keyring import ERASED
 
 _P = TypeVar("_P", bound=Projected)
 
@@ -97,9 +100,10 @@ class MemoryRecord:
 
     def keep(self, message: RawMessage) -> bool:
         """See `Record.keep`."""
-        body = encode(message)
+        body = encode_input(message)
         with self._lock:
-            new = message.id not in self._tables.inbox
+            self._must_live(message.order)
+            new = not {message.id, _unnamed(message.id)} & self._tables.inbox.keys()
             if new:
                 row = MessageRow(order=message.order, body=body)
                 self._probe("inbox")
@@ -206,8 +210,7 @@ class MemoryRecord:
                 self._probe("answer")
                 return False
             journal = self._tables.journal.get(subject, [])
-            if self._stored(subject).erased:
-                raise NotFound("this person was erased: nothing more is kept of them")
+            self._must_live(subject)
             if chart.revision != len(journal):
                 raise Conflict(f"the chart is at revision {len(journal)}, not {chart.revision}: reload, decide again")
             body, entry = encode_checked(
@@ -225,8 +228,7 @@ class MemoryRecord:
             seq = self._last_seq + 1
             projection = project(entry, self._stored(subject), seq)
             self._insert(subject, JournalRow(seq, event_id, body))
-            self._write(projection)
-            self._charts.moved(projection.after, entry)
+            self._write(projection, entry)
             self._probe("answer")
             return True
 
@@ -236,29 +238,27 @@ class MemoryRecord:
             events = self._events.get(subject)
             if events is None:
                 events = self._events[subject] = {row.event_id for row in self._tables.journal.get(subject, ())}
-            return event_id in events
+            return event_id in events or _unnamed(event_id) in events
 
     def journal(self, subject: str | None = None) -> Iterator[Entry]:
         """See `Record.journal`."""
         with self._lock:
-            journal = self._tables.journal
-            rows = (
-                list(journal.get(subject, ()))
-                if subject is not None
-                else sorted((row for rows in journal.values() for row in rows), key=lambda row: row.seq)
-            )
-        for row in rows:
+            asked = self._tables.journal if subject is None else (subject,)
+            told = [row for name in asked if not self._stored(name).erased for row in self._rows(name)]
+        for row in sorted(told, key=lambda row: row.seq):
             if row.body:
                 yield decode(row.body, Entry)
+
+    def _rows(self, subject: str) -> list[JournalRow]:
+        return self._tables.journal.get(subject, [])
 
     # Who looked.
 
     def note_access(self, access: Access) -> None:
         """See `Record.note_access`."""
-        body = encode(access)
+        body = encode_input(access)
         with self._lock:
-            if self._stored(access.subject).erased:
-                raise NotFound("this person was erased: there is nothing to look at")
+            self._must_live(access.subject)
             self._probe("access")
             self._tables.accesses.setdefault(access.subject, []).append(body)
             self._probe("answer")
@@ -313,9 +313,7 @@ class MemoryRecord:
         behind = journal[stored.revision if stored else 0 :]
         for row in behind:
             entry = decode(row.body, Entry)
-            projection = project(entry, self._stored(subject), row.seq)
-            self._write(projection)
-            self._charts.moved(projection.after, entry)
+            self._write(project(entry, self._stored(subject), row.seq), entry)
         return len(behind)
 
     def _stored(self, subject: str) -> Chart:
@@ -330,7 +328,11 @@ class MemoryRecord:
             self._charts.read(known)
         return known
 
-    def _write(self, rows: Projection) -> None:
+    def _must_live(self, subject: str) -> None:
+        if self._stored(subject).erased:
+            raise NotFound(ERASED)
+
+    def _write(self, rows: Projection, entry: Entry) -> None:
         """Idempotent: a row that already has this revision may have been claimed since, and is left alone."""
         subject, revision = rows.subject, rows.revision
         if rows.erased:
@@ -343,6 +345,10 @@ class MemoryRecord:
             self._write_person(subject, rows.person)
         self._probe("chart")
         self._tables.charts[subject] = rows.chart
+        if rows.erased:
+            self._charts.forget(subject)
+        else:
+            self._charts.moved(rows.after, entry)
 
     def _write_vitals(self, rows: Projection) -> None:
         held = self._full(self._stored(rows.subject)).observations
@@ -359,26 +365,47 @@ class MemoryRecord:
                 table[key] = new
 
     def _wipe(self, subject: str, revision: int) -> None:
-        """Everything of a person goes; of the journal the events' names stay, so that none is taken for new."""
+        """Everything of a person goes; names of events and messages stay unreadable, so that none is taken for new.
+
+        The person goes last, for without them nobody knows any more which addresses were theirs.
+        """
         tables = self._tables
-        self._probe("wipe")
-        person = tables.people.pop(subject, None)
-        orders = {subject, *(person.addresses if person else ())}
+        queues = self._queues_of(subject)
         for row_id, message in tables.inbox.items():
-            if message.order in orders:
+            if message.order in queues and message.body:
+                self._probe("wipe")
                 message.done, message.body = True, b""
                 self._unfinished.pop(row_id, None)
+        self._probe("wipe")
+        tables.inbox = {row_id if row.body else _unnamed(row_id): row for row_id, row in tables.inbox.items()}
         for work in (tables.outbox, tables.dues):
             for key in [key for key in work if key[0] == subject]:
+                self._probe("wipe")
                 del work[key]
+        self._probe("wipe")
         tables.vitals.pop(subject, None)
-        for given in tables.codes.values():
-            for code in [code for code, row in given.items() if row.subject == subject]:
+        for recipient, given in tables.codes.items():
+            for code in [c for c, row in given.items() if subject in (recipient, row.subject)]:
+                self._probe("wipe")
                 del given[code]
+        self._probe("wipe")
         tables.accesses.pop(subject, None)
         for entry in tables.journal[subject][: revision - 1]:
-            entry.body = b""
+            if entry.body:
+                self._probe("wipe")
+                entry.event_id, entry.body = _unnamed(entry.event_id), b""
+        self._events.pop(subject, None)
+        self._probe("wipe")
+        tables.people.pop(subject, None)
+        self._persons.forget(subject)
         self._everyone = self._staff = self._at_address = None
+
+    def _queues_of(self, subject: str) -> set[str]:
+        """The person's own queue, and those of their addresses that nobody else has."""
+        people = self._tables.people
+        mine = people[subject].addresses if subject in people else ()
+        others = {address for key, row in people.items() if key != subject for address in row.addresses}
+        return {subject, *(address for address in mine if address not in others)}
 
     def _write_person(self, subject: str, person: PersonRow) -> None:
         self._probe("person")
@@ -486,6 +513,7 @@ class MemoryRecord:
         """See `Record.reserve_code`."""
         at = micros(now)
         with self._lock:
+            self._must_live(subject)
             given = self._tables.codes.get(recipient, {})
             used = {code: row for code, row in given.items() if row.given_at > at - span(codes.KEEP)}
             code = next((code for code, row in used.items() if row.escalation_id == escalation_id), None)
@@ -513,6 +541,12 @@ class MemoryRecord:
         return tuple(
             CodeUse(recipient, code, row.escalation_id, row.subject, instant(row.given_at)) for code, row in rows
         )
+
+
+def _unnamed(name: str) -> str:
+    """What stays of the name of an event or message, which may hold an address, once its person was erased."""
+    known = name.startswith("~")
+    return name if known else f"~{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _without_words(body: bytes) -> bytes:

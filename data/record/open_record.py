@@ -16,12 +16,32 @@ def open_record(where: str, keys: KeyStore) -> Record:
     """
     if where == "memory:":
         return MemoryRecord()
-    scheme, colon, rest = where.partition(":")
-    if scheme in ("mongodb", "mongodb+srv"):
+    path = file_of(where)
+    if path is None:
         # Only who needs the driver waits for it to load.
         from data.record.mongo import MongoRecord  # noqa: PLC0415
 
         return MongoRecord(where, keys)
+    return SqliteRecord(path, keys)
+
+
+def is_there(where: str) -> bool:
+    """Whether a record is kept there already; nothing is made. Raises as `open_record` does for a wrong place."""
+    if where == "memory:":
+        return False
+    path = file_of(where)
+    if path is not None:
+        return path.exists()
+    from data.record.mongo_moving import is_made  # noqa: PLC0415
+
+    return is_made(where)
+
+
+def file_of(where: str) -> Path | None:
+    """The file of an embedded record; None for a MongoDB. Raises `BadFile` for anything else."""
+    scheme, colon, rest = where.partition(":")
+    if scheme in ("mongodb", "mongodb+srv"):
+        return None
     path = rest if scheme == "sqlite" and colon else where
     if not path or "://" in where:
         # Only the scheme is told: the rest may hold a password.
@@ -29,4 +49,4 @@ def open_record(where: str, keys: KeyStore) -> Record:
             f"no record can be kept at {scheme + colon!r}; "
             "allowed: memory:, sqlite:PATH, mongodb://..., or a file's path"
         )
-    return SqliteRecord(Path(path), keys)
+    return Path(path).expanduser()

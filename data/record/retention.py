@@ -18,8 +18,11 @@ def tend_limits(now: datetime, full: timedelta, keep: timedelta) -> tuple[int, i
 
 
 def relieved_entry(entry: Entry, before: int) -> Entry | None:
-    """The entry without its samples of hours before `before`, which the vitals keep; None when it has none."""
-    left = tuple(row for row in entry.changes.observations if key_of(row)[1] >= before)
+    """The entry without its samples of hours before `before`, which the vitals keep; None when it has none.
+
+    What was entered in error stays: it stands nowhere else.
+    """
+    left = tuple(row for row in entry.changes.observations if row.withdrawn or key_of(row)[1] >= before)
     if len(left) == len(entry.changes.observations):
         return None
     gone = len(entry.changes.observations) - len(left)

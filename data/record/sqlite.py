@@ -13,7 +13,8 @@ from data.ports import KeyStore
 from data.record import sqlite_dump
 from data.record.chain import FIRST, RELIEVED
 from data.record.coding import decode, encode_checked
-from data.record.projection import Projection, check, project
+from data.record.projection import Projection, address_key, check, project
+from data.record.sqlite_file import translated
 from data.record.sqlite_people import SqlitePeople
 from data.record.sqlite_trail import SqliteTrail
 from data.record.sqlite_vitals import SqliteVitals
@@ -62,7 +63,10 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
     def recover(self) -> int:
         """Finish erasures whose keys a crash left undestroyed; how many. A commit that was cut off left nothing."""
         erased = self._read("SELECT subject FROM chart WHERE body = x''", ())
-        return sum(self.sealing.keyring.shred(name) > 0 for (name,) in erased)
+        cut_off = [name for (name,) in erased if any(row.generation for row in self.keys.keys_of(name))]
+        for name in cut_off:
+            self._destroy(name)
+        return len(cut_off)
 
     def chart(self, subject: str, *, observations: bool = True) -> Chart:
         """See `Record.chart`."""
@@ -80,11 +84,17 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
             if changes.erased:
                 self._charts.forget(chart.subject)
                 self._persons.forget(owner)
-                self.sealing.keyring.shred(owner)
+                self._destroy(owner)
             elif written is not None:
                 # Only now: what was rolled back must not be remembered.
                 self._charts.moved(*written)
             return written is not None
+
+    def _destroy(self, owner: str) -> None:
+        """The keys of an erased person, and what the write-ahead log and free pages still hold of their rows."""
+        self.sealing.shred(owner)
+        with translated(self._path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _commit(
         self, chart: Chart, owner: str, event_id: str, kind: str, actor: str, changes: Changes, now: datetime
@@ -93,9 +103,8 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         with self._writing() as connection:
             if self._committed(owner, event):
                 return None
+            self._must_live(owner)
             stored = self._stored(chart.subject, owner)
-            if stored.erased:
-                raise NotFound("this person was erased: nothing more is kept of them")
             if stored.revision != chart.revision:
                 raise Conflict(
                     f"the chart is at revision {stored.revision}, not {chart.revision}: reload, decide again"
@@ -191,6 +200,9 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
     def _wipe(self, connection: sqlite3.Connection, owner: str, revision: int) -> None:
         """Everything of a person goes; the names of events and the links of the chain stay, bodies empty."""
         self._probe("wipe")
+        # Codes are sealed with their recipients' keys, and messages from an address with its own: they must not stay
+        # in free pages, where other rows have but what nothing opens any more.
+        connection.execute("PRAGMA secure_delete = ON")
         # Messages of an address that somebody else has too are not this person's alone.
         queues = self._queues_of(connection, owner)
         for queue in queues:
@@ -202,6 +214,7 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         connection.execute("UPDATE access SET body = x'' WHERE subject = ?", (owner,))
         connection.execute("DELETE FROM address WHERE person IN (SELECT n FROM person WHERE id = ?)", (owner,))
         connection.execute("DELETE FROM person WHERE id = ?", (owner,))
+        connection.execute("PRAGMA secure_delete = OFF")
         connection.execute("UPDATE person_change SET last = last + 1")
 
     def _queues_of(self, connection: sqlite3.Connection, owner: str) -> list[str]:
@@ -212,7 +225,7 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         known = self._persons.of([(owner, row[0])], self._open_person)[0]
         queues = [owner]
         for point in known.contacts:
-            address = f"{point.system.value}:{point.value.strip()}"
+            address = address_key(point.system, point.value)
             holders = connection.execute(
                 "SELECT count(*) FROM address WHERE address = ?", (self.sealing.name("address", address),)
             ).fetchone()[0]

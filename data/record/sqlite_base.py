@@ -7,16 +7,24 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from data.errors import BadFile
+from data.errors import BadFile, NotFound
 from data.ports import KeyStore
 from data.record.coding import decode
 from data.record.known import KnownCharts, KnownPeople
 from data.record.sqlite_file import open_file, roll_back, translated
 from data.record.sqlite_keys import SqliteKeys
-from data.sealing.keyring import check_value
+from data.sealing.keyring import ERASED, check_value
 from data.sealing.sealing import Sealing
 
 T = TypeVar("T")
+
+
+def half_moved(read: Callable[[str, Any], list[Any]]) -> tuple[str, str] | None:
+    """Of which record the file is only half a copy, and how far that has got (see `SqliteTarget`); None otherwise."""
+    if not read("SELECT 1 FROM sqlite_master WHERE name = 'move'", ()):
+        return None
+    ((source, place),) = read("SELECT source, place FROM move", ())
+    return source, place
 
 
 class SqliteBase:
@@ -32,6 +40,8 @@ class SqliteBase:
         self._lock = RLock()
         self._connection = open_file(path)
         try:
+            if half_moved(self._read) is not None:
+                raise BadFile(f"{path}: a move into it was cut off; run the same move again, or name another file")
             self.keys, self.sealing = self._open_keys(keys)
         except BaseException:
             self._connection.close()
@@ -99,6 +109,11 @@ class SqliteBase:
     def _person(self, subject: str) -> str:
         """The name under which a person (or the queue of an address) owns rows."""
         return self.sealing.name("person", subject)
+
+    def _must_live(self, owner: str) -> None:
+        """Within the caller's transaction. Raises `NotFound` when this person was erased."""
+        if self._read("SELECT 1 FROM chart WHERE subject = ? AND body = x''", (owner,)):
+            raise NotFound(ERASED)
 
     def _open(self, table: str, owner: str, row: str, sealed: bytes, kind: type[T]) -> T:
         return decode(self.sealing.unseal(table, owner, row, sealed), kind)

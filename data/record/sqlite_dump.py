@@ -10,8 +10,8 @@ from data.model.conversation import RawMessage
 from data.model.people import Person
 from data.model.plan import Due
 from data.ports import CodeUse
-from data.record.chain import ACCESS, FIRST, JOURNAL, RELIEVED, next_link
-from data.record.coding import decode, encode, instant, micros
+from data.record.chain import ACCESS, ERASE, FIRST, JOURNAL, RELIEVED, next_link
+from data.record.coding import decode, encode, encode_input, instant, micros
 from data.record.projection import address_key
 from data.record.tables import (
     BucketRow,
@@ -113,9 +113,18 @@ def entry_values(sealing: Sealing, owner: str, previous: bytes, entry: Entry, bo
     return {"subject": owner, "revision": entry.revision, **told, "link": link, "relieved": 0, "body": sealed}
 
 
+def gone_values(
+    sealing: Sealing, owner: str, previous: bytes, revision: int, event_id: str, kind: str
+) -> dict[str, Any]:
+    """What a dump tells of an erased person's entry: that it was there, and whether it was the one that erased them."""
+    told: dict[str, Any] = {"event": sealing.name("event", event_id), "kind": kind, "actor": "", "at": 0, "digest": b""}
+    link = next_link(sealing, previous, stream=JOURNAL, subject=owner, number=revision, **told)
+    return {"subject": owner, "revision": revision, **told, "link": link, "relieved": 0, "body": b""}
+
+
 def access_values(sealing: Sealing, owner: str, previous: bytes, number: int, access: Access) -> tuple[Any, ...]:
     """The parameters of `PUT_ACCESS`: the next link of that person's chain of looks. The link is the last but one."""
-    body = encode(access)
+    body = encode_input(access)
     told: dict[str, Any] = {
         "kind": access.action if access.permitted else f"!{access.action}",
         "actor": sealing.name("person", access.actor),
@@ -150,12 +159,12 @@ def write(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> N
     connection.execute("UPDATE token SET last = ?", (tables.token,))
     for key, message in tables.inbox.items():
         name, owner = sealing.name("message", key), sealing.name("person", message.order)
-        body = sealing.seal("inbox", owner, name, message.body)
+        body = sealing.seal("inbox", owner, name, message.body) if message.body else b""
         connection.execute(_PUT_MESSAGE, (name, owner, body, message.done, *_lease(message)))
     links = _write_journal(connection, tables, sealing)
     for subject, chart in tables.charts.items():
         owner = sealing.name("person", subject)
-        body = sealing.seal("chart", owner, "chart", chart.body)
+        body = sealing.seal("chart", owner, "chart", chart.body) if chart.body else b""
         connection.execute(PUT_CHART, (owner, chart.revision, links.get(owner, FIRST), body))
     for subject, hours in tables.vitals.items():
         owner = sealing.name("person", subject)
@@ -183,13 +192,19 @@ def write(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> N
 def _write_journal(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> dict[str, bytes]:
     """The journal in its order; each person's last link, by name."""
     links: dict[str, bytes] = {}
-    rows = ((row.seq, row.body) for rows in tables.journal.values() for row in rows)
-    for seq, body in sorted(rows):
-        entry = decode(body, Entry)
-        owner = sealing.name("person", entry.subject)
-        values = entry_values(sealing, owner, links.get(owner, FIRST), entry, body)
+    rows = [(row.seq, subject, n, row) for subject, rows in tables.journal.items() for n, row in enumerate(rows, 1)]
+    for seq, subject, revision, row in sorted(rows, key=lambda told: told[0]):
+        owner = sealing.name("person", subject)
+        chart, previous = tables.charts.get(subject), links.get(owner, FIRST)
+        if chart is not None and not chart.body:
+            kind = ERASE if revision == chart.revision else ""
+            values = gone_values(sealing, owner, previous, revision, row.event_id, kind)
+        else:
+            values = entry_values(sealing, owner, previous, decode(row.body, Entry), row.body)
         connection.execute(PUT_ENTRY, (seq, *values.values()))
         links[owner] = values["link"]
+    for subject in (subject for subject, chart in tables.charts.items() if not chart.body):
+        sealing.shred(sealing.name("person", subject))
     return links
 
 

@@ -115,13 +115,20 @@ def _make_schema(connection: sqlite3.Connection, path: Path, schema: str, first:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _is_empty(connection):
-            for statement in (*schema.split(";\n"), *first):
+            make_tables(connection, schema)
+            for statement in first:
                 connection.execute(statement)
         _check_version(connection, path)
         connection.execute("COMMIT")
     except BaseException:
         roll_back(connection)
         raise
+
+
+def make_tables(connection: sqlite3.Connection, schema: str = _SCHEMA) -> None:
+    """The tables and indexes of `schema` in an empty database."""
+    for statement in schema.split(";\n"):
+        connection.execute(statement)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

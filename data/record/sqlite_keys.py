@@ -1,6 +1,6 @@
 """The table of wrapped keys, in a file of its own beside the record: to be backed up apart from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import RLock
 
@@ -52,6 +52,19 @@ class SqliteKeys:
             " WHERE NOT EXISTS (SELECT 1 FROM key WHERE owner = :owner AND generation IN (0, :generation))"
         )
         return self._write(put, _values(row)) == 1
+
+    def put_all(self, rows: Iterable[KeyRow]) -> None:
+        """Keep keys as they are, in one transaction; those that are there stay. For a table that is being filled."""
+        values = ":owner, :generation, :under, :wrapped, :mark"
+        put = f"INSERT INTO key ({_COLUMNS}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+        with self._lock, translated(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(put, map(_values, rows))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                roll_back(self._connection)
+                raise
 
     def replace_key(self, row: KeyRow) -> bool:
         """See `KeyTable.replace_key`."""

@@ -60,6 +60,7 @@ class SqlitePeople(SqliteBase):
         """See `Record.reserve_code`."""
         name, escalation = self._person(recipient), self.sealing.name("escalation", escalation_id)
         with self._writing() as connection:
+            self._must_live(self._person(subject))
             rows = connection.execute(
                 "SELECT code, escalation, given_at FROM code WHERE recipient = ? AND given_at > ? ORDER BY n",
                 (name, micros(now - codes.KEEP)),

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from data.errors import NotFound
 from data.model.audit import Access
 from data.record import sqlite_dump
 from data.record.chain import ACCESS, FIRST, JOURNAL, Anchor, Head, Link
@@ -28,8 +27,7 @@ class SqliteTrail(SqliteBase):
         """See `Record.note_access`."""
         owner = self._person(access.subject)
         with self._writing() as connection:
-            if connection.execute("SELECT 1 FROM chart WHERE subject = ? AND body = x''", (owner,)).fetchone():
-                raise NotFound("this person was erased: there is nothing to look at")
+            self._must_live(owner)
             last = connection.execute(
                 "SELECT number, link FROM access WHERE subject = ? ORDER BY number DESC LIMIT 1", (owner,)
             ).fetchone()
@@ -75,7 +73,8 @@ class SqliteTrail(SqliteBase):
 
     def heads_since(self, upto: str) -> tuple[tuple[Head, ...], str]:
         """See `Chained.heads_since`. The mark is the last row of the journal and of the accesses."""
-        seq, n = (int(part) for part in (upto or "0/0").split("/"))
+        # A mark of another kind is of the store that this record was moved from: then everything is told again.
+        seq, n = (int(part) for part in (upto if "/" in upto else "0/0").split("/"))
         with self._reading() as connection:
             journal = connection.execute(
                 "SELECT subject, revision, link, seq FROM journal AS me WHERE seq > ? AND NOT EXISTS"

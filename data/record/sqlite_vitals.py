@@ -9,7 +9,7 @@ from data.model.chart import Chart
 from data.model.observation import Observation
 from data.ports import Hour, Tended
 from data.record import buckets, sqlite_dump
-from data.record.chain import RELIEVED
+from data.record.chain import ERASE, RELIEVED
 from data.record.coding import encode, micros
 from data.record.known import KnownCharts
 from data.record.projection import Projection
@@ -114,8 +114,8 @@ class SqliteVitals(SqliteBase):
         last, most = 0, before * buckets.HOUR
         select = (
             "SELECT seq, subject, revision, body FROM journal WHERE seq > ? AND at < ?"  # noqa: S608
-            " AND relieved = 0 AND body <> x''"
-            f" ORDER BY seq LIMIT {_BATCH}"
+            # What erased somebody opens no more.
+            f" AND relieved = 0 AND body <> x'' AND kind <> '{ERASE}' ORDER BY seq LIMIT {_BATCH}"
         )
         while True:
             with self._writing() as connection:

@@ -8,7 +8,7 @@ from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.plan import Due
 from data.ports import Claim
-from data.record.coding import encode, instant, micros, span
+from data.record.coding import encode, encode_input, instant, micros, span
 from data.record.sqlite_base import SqliteBase
 from data.record.tables import BACK
 
@@ -22,8 +22,10 @@ class SqliteWork(SqliteBase):
     def keep(self, message: RawMessage) -> bool:
         """See `Record.keep`."""
         name, owner = self.sealing.name("message", message.id), self._person(message.order)
-        body = self.sealing.seal("inbox", owner, name, encode(message))
+        body = self.sealing.seal("inbox", owner, name, encode_input(message))
         with self._writing():
+            # Its key may have been there still when it was sealed; nobody could open it any more.
+            self._must_live(owner)
             put = "INSERT INTO inbox (id, owner, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
             return self._write("inbox", put, (name, owner, body)).rowcount == 1
 

@@ -168,7 +168,7 @@ class Tables(msgspec.Struct, array_like=True, kw_only=True):
             [(key, row.revision, row.body) for key, row in _in_line(self.outbox)],
             [(key, row.revision, row.body) for key, row in _in_line(self.dues)],
             list(self.people.items()),
-            sorted((recipient, sorted(rows.items())) for recipient, rows in self.codes.items()),
+            sorted((recipient, sorted(rows.items())) for recipient, rows in self.codes.items() if rows),
             sorted(self.accesses.items()),
         ]
         return sha256(_encoder.encode(work)).hexdigest()

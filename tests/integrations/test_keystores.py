@@ -5,8 +5,10 @@ import stat
 import subprocess
 import sys
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -282,6 +284,23 @@ def test_a_file_is_made_private_whole_and_never_over_another(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadFile, match="cannot be made"):
         key_file.create(tmp_path / "file" / "master.key", fresh_line()[1])
+
+
+def test_of_many_who_make_the_file_at_once_one_does(tmp_path):
+    def make(path, start):
+        name, line = fresh_line()
+        start.wait()
+        try:
+            key_file.create(path, line)
+        except BadFile:
+            return None
+        return name
+
+    for attempt in range(20):
+        path, start = tmp_path / str(attempt), Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            made = [name for name in pool.map(lambda _, p=path, s=start: make(p, s), range(4)) if name]
+        assert made == [FileKeyStore.of_file(path).active()]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o700, 0o666, 0o622])

@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from data.record.mongo import MongoRecord
+from tests.record import mongo_server
+from tests.record.keys import FixedKeys
 from tests.record.stores import KINDS, AnyRecord, Store
 
 
@@ -16,3 +19,19 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def record(store: Store) -> AnyRecord:
     return store.open()
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """The URL of a new MongoDB database; nothing but what is allowed may have been said to it in the end."""
+    name = mongo_server.fresh_url()
+    yield name
+    mongo_server.drop(name)
+    assert mongo_server.WATCH.take() == []
+
+
+@pytest.fixture
+def mongo(url: str) -> Iterator[MongoRecord]:
+    record = MongoRecord(url, FixedKeys())
+    yield record
+    record.close()

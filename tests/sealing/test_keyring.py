@@ -184,21 +184,38 @@ def test_a_key_at_work_is_read_again_after_five_minutes(root, table):
             use()
 
 
-def test_a_key_destroyed_while_it_was_being_read_is_not_put_to_work(root, table):
-    """Between the read of the row and its use, the same keyring shreds the owner on another thread."""
-    shredding = []
+def test_after_five_minutes_a_key_is_read_once_more_and_not_every_time(root, table):
+    seconds, reads = [0.0], []
+    ring = Keyring(root, ProbedKeys(table, reads.append), monotonic=lambda: seconds[0])
+    ring.newest(ANNA)
+    seconds[0] = 301.0
+    reads.clear()
+    for _ in range(3):
+        ring.newest(ANNA)
+        ring.key(ANNA, 1)
+    assert len(reads) == 1
 
-    def probe(step):
-        if shredding and step == "read":
-            shredding.pop()
-            ring.shred(ANNA)
 
-    ring = Keyring(root, ProbedKeys(table, probe))
+class ShreddingMeanwhile(Keyring):
+    """Once armed, another thread shreds an owner while their row, read already, is being opened."""
+
+    armed = False
+
+    def open(self, row):
+        key = super().open(row)
+        if self.armed:
+            self.shred(row.owner)
+        return key
+
+
+@pytest.mark.parametrize("use", [lambda ring: ring.newest(ANNA), lambda ring: ring.key(ANNA, 1)])
+def test_a_key_destroyed_while_it_was_being_opened_is_not_put_to_work(root, table, use):
+    ring = ShreddingMeanwhile(root, table)
     ring.newest(ANNA)
     ring.forget()
-    shredding.append(True)
+    ring.armed = True
     with pytest.raises(NotFound, match="erased"):
-        ring.newest(ANNA)
+        use(ring)
 
 
 # Beside others.

@@ -118,6 +118,7 @@ def test_a_link_is_over_the_one_before():
     first = SEALING.link(b"", "a")
     assert SEALING.link(first, "b") != SEALING.link(b"", "b")
     assert SEALING.link(b"", first, "b") != SEALING.link(first, "b")
+    assert SEALING.link(b"\0\0\0\1a", "b") != SEALING.link(b"", "a", "b")
 
 
 def test_digests_change_with_the_body_and_with_the_record():

@@ -1,0 +1,218 @@
+"""What a message says about an earlier reading: another value for it ("sorry, i meant 97"), or that it was none.
+
+Read from the raw words by phrases as data (`lexicon/correction_<language>.toml`), so it works while a parser is down.
+A correction is (nearly) the whole message: nobody changes what was measured in passing.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import pairwise
+
+from data.model.conversation import Reading
+from nlu.files import PARSED, lexicon
+from nlu.numbers import number_at
+from nlu.pattern import Hit, Matcher, compile_block
+from nlu.readings import find_readings
+from nlu.tokens import Tokens, tokenise, words_of
+from nlu.vitals import vitals
+
+# Corrections are short; what is longer, in characters or in words, tells something else.
+_LONGEST_TEXT, _LONGEST = 160, 18
+# Where a text is cut: before its right value, after a wrong one, between what is right and what was wrong.
+_RIGHT, _WRONG, _INSTEAD, _BUT = "right", "wrong", "instead", "but"
+_PERCENT = "oxygen-saturation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What is to become of an earlier reading.
+
+    The right value is `readings`, or a bare `number`; without either it is only said that something was wrong.
+    `codes` are the measurements named besides, `was` the numbers that were wrong. `withdraws`: the reading was none;
+    `back`: no reading is named, only what was written last ("that was not me"). Not `clear`: there is a correction in
+    it, but other words too, so that it can only be asked about.
+    """
+
+    readings: tuple[Reading, ...] = ()
+    number: float | None = None
+    codes: tuple[str, ...] = ()
+    was: tuple[float, ...] = ()
+    withdraws: bool = False
+    back: bool = False
+    clear: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """How it is said. `right` stands beside the right value, `wrong` after or before a wrong one, `instead` between
+    both, the right one first; `but` between both after an `instead` ("not 79 but 97").
+
+    `erase` are words that, with one of `things` or a measurement's name, withdraw it; `back` withdraws what was
+    written last. `polite` words may stand beside all of it. `corrects`, `withdraws`, `asks` and `quiet` are examples.
+    """
+
+    language: str
+    polite: str
+    things: str
+    right: str
+    wrong: str
+    instead: str
+    but: str
+    erase: str
+    back: str
+    corrects: str
+    withdraws: str
+    asks: str
+    quiet: str
+    sets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    marks: Matcher
+    erase: Matcher
+    back: Matcher
+    polite: frozenset[str]
+    things: frozenset[str]
+
+
+@cache
+def correction_words(language: str) -> _Words:
+    """The phrases of a language, ready to match. Raises `BadFile` where the file is wrong."""
+    data, file = lexicon(f"correction_{language}", _File), f"correction_{language}.toml"
+
+    def matcher(**blocks: str) -> Matcher:
+        return Matcher(p for key, b in blocks.items() for p in compile_block(b, key, language, data.sets, file))
+
+    return _Words(
+        matcher(right=data.right, wrong=data.wrong, instead=data.instead, but=data.but),
+        matcher(erase=data.erase),
+        matcher(back=data.back),
+        frozenset(words_of(data.polite)),
+        frozenset(words_of(data.things)),
+    )
+
+
+def read_correction(text: str, language: str) -> Correction | None:
+    """What a text says about an earlier reading, or None. The patient's language is tried first, then the others.
+
+    >>> read_correction("sorry, i meant 97", "en").number
+    97.0
+    """
+    if len(text) > _LONGEST_TEXT:
+        return None
+    tokens = tokenise(text)
+    if not 0 < len(tokens.words) <= _LONGEST:
+        return None
+    first = (language,) if language in PARSED else ()
+    found = [c for other in dict.fromkeys((*first, "en", *PARSED)) if (c := _read(tokens, other))]
+    best = next((c for c in found if c.clear), next(iter(found), None))
+    # What is asked is no order; only that nothing is changed by a question must be sure.
+    return replace(best, clear=False) if best and "?" in tokens.folded.plain else best
+
+
+def _read(tokens: Tokens, language: str) -> Correction | None:
+    words = correction_words(language)
+    names = _names(tokens, language)
+    named = frozenset(at for hit in names for at in range(hit.first, hit.last + 1))
+    codes = tuple(dict.fromkeys(hit.key for hit in names))
+    if found := _withdrawn(tokens, words, named, codes):
+        return found
+    marks = _apart(words.marks.find(tokens))
+    if not any(mark.key in (_RIGHT, _WRONG, _INSTEAD) for mark in marks):
+        return None
+    return _corrected(list(_parts(tokens, marks, words, named, language)), marks, codes)
+
+
+# Withdrawn
+
+
+def _withdrawn(tokens: Tokens, words: _Words, named: frozenset[int], codes: tuple[str, ...]) -> Correction | None:
+    """ "Delete my last reading", where a reading is named, or "that was not me"."""
+    for hit in words.back.find(tokens):
+        if all(tokens.words[at] in words.polite for at in _beside(tokens, (hit,))):
+            return Correction(withdraws=True, back=True)
+    hits = words.erase.find(tokens)
+    if not hits:
+        return None
+    beside = _beside(tokens, hits)
+    numbers = [value for at in beside if (value := number_at(tokens, at)) is not None]
+    others = [tokens.words[at] for at in beside if at not in named and number_at(tokens, at) is None]
+    if not (named or words.things & set(others)) or not set(others) <= words.polite | words.things:
+        return None
+    return Correction(withdraws=True, codes=codes, was=tuple(numbers))
+
+
+def _beside(tokens: Tokens, hits: Iterable[Hit]) -> list[int]:
+    inside = {at for hit in hits for at in range(hit.first, hit.last + 1)}
+    return [at for at in range(len(tokens.words)) if at not in inside]
+
+
+# Corrected
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What stands between two marks. `role`: the mark that says what its value is; `clean`: nothing else is in it."""
+
+    role: str
+    readings: tuple[Reading, ...]
+    numbers: tuple[float, ...]
+    clean: bool
+
+    @property
+    def says_value(self) -> bool:
+        return bool(self.numbers)
+
+
+def _parts(
+    tokens: Tokens, marks: list[Hit], words: _Words, named: frozenset[int], language: str
+) -> Iterator[_Part]:
+    edges = [-1, *(mark.last for mark in marks)]
+    ends = [*(mark.first for mark in marks), len(tokens.words)]
+    allowed = words.polite | vitals(language).filler | vitals("en").filler
+    for nth, (before, end) in enumerate(zip(edges, ends, strict=True)):
+        places = range(before + 1, end)
+        readings = find_readings(tokenise(_text(tokens, places)), language)
+        numbers = tuple(v for at in places if (v := number_at(tokens, at)) is not None)
+        read = {word for reading in readings for word in words_of(reading.words)}
+        clean = all(
+            tokens.words[at] in allowed or tokens.words[at] in read or at in named or number_at(tokens, at) is not None
+            for at in places
+        )
+        yield _Part(marks[nth - 1].key if nth else "", readings, numbers, clean)
+
+
+def _text(tokens: Tokens, places: range) -> str:
+    """The words in a row with what follows the last of them, such as "%"."""
+    if not places:
+        return ""
+    stop = tokens.starts[places.stop] if places.stop < len(tokens.words) else len(tokens.folded.plain)
+    return tokens.folded.plain[tokens.starts[places.start] : stop]
+
+
+def _corrected(parts: list[_Part], marks: list[Hit], codes: tuple[str, ...]) -> Correction | None:
+    """Put together: which part holds the right value and which the wrong one."""
+    sides = [_side(part.role, marks, later=any(p.says_value for p in parts[1:]), first=not n) for n, part in enumerate(parts)]
+    new = [part for part, side in zip(parts, sides, strict=True) if side == _RIGHT and part.says_value]
+    old = [part for part, side in zip(parts, sides, strict=True) if side == _WRONG and part.says_value]
+    said = {mark.key for mark in marks}
+    clean = all(part.clean for part in parts)
+    if not new and not old and clean and said & {_RIGHT, _WRONG}:
+        return Correction(codes=codes)
+    whole = len(new) == 1 and len(old) <= 1 and clean and (bool(new[0].readings) or len(new[0].numbers) == 1)
+    if not whole or (_INSTEAD in said and not old and not said & {_RIGHT, _WRONG}):
+        return Correction(clear=False) if _RIGHT in said and new else None
+    was = old[0].numbers if old else ()
+    if new[0].readings:
+        return Correction(readings=new[0].readings, was=was)
+    return Correction(number=new[0].numbers[0], codes=codes, was=was)
+
+
+def _side(role: str, marks: list[Hit], *, later: bool, first: bool) -> str:
+    """Whether a part's value is the right or the wrong one; of the first part the mark after it tells."""
+    if first:
+        after = marks[0].key
+        return _WRONG if after == _WRONG or (after == _RIGHT and later) else _RIGHT
+    return _WRONG if role == _INSTEAD else _RIGHT
