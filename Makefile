@@ -5,13 +5,18 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: demo test lint bench coverage scenes docs clean
+.PHONY: demo test test-mongo lint bench coverage scenes docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/phms demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# The record's tests on a MongoDB: the one of PHMS_TEST_MONGO=mongodb://HOST:PORT, or a `mongod` on the PATH.
+test-mongo: $(VENV)/.dev
+	@$(BIN)/python -m tests.record.mongo_server
+	$(BIN)/python -m pytest -rs tests/record tests/acceptance
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

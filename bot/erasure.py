@@ -35,7 +35,10 @@ class Held:
     looks: int
 
     def __str__(self) -> str:
-        return f"{self.entries} entries, {self.messages} messages, {self.looks} looks"
+        """As people count: "22 entries, 1 message, 0 looks"."""
+        words = {"entry": "entries", "message": "messages", "look": "looks"}
+        counts = zip((self.entries, self.messages, self.looks), words.items(), strict=True)
+        return ", ".join(f"{count} {one if count == 1 else many}" for count, (one, many) in counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

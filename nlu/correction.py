@@ -7,7 +7,6 @@ A correction is (nearly) the whole message: nobody changes what was measured in 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import pairwise
 
 from data.model.conversation import Reading
 from nlu.files import PARSED, lexicon
@@ -120,9 +119,11 @@ def _read(tokens: Tokens, language: str) -> Correction | None:
     if found := _withdrawn(tokens, words, named, codes):
         return found
     marks = _apart(words.marks.find(tokens))
-    if not any(mark.key in (_RIGHT, _WRONG, _INSTEAD) for mark in marks):
+    if not marks:
         return None
-    return _corrected(list(_parts(tokens, marks, words, named, language)), marks, codes)
+    if "%" in tokens.folded.plain:
+        codes = (_PERCENT,)
+    return _corrected(list(_parts(tokens, marks, words, named, language)), {mark.key for mark in marks}, codes)
 
 
 # Withdrawn
@@ -154,34 +155,31 @@ def _beside(tokens: Tokens, hits: Iterable[Hit]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What stands between two marks. `role`: the mark that says what its value is; `clean`: nothing else is in it."""
+    """What stands between two marks. `after`: the mark before it; `clean`: nothing but a value and small words."""
 
-    role: str
+    after: str
     readings: tuple[Reading, ...]
     numbers: tuple[float, ...]
     clean: bool
 
     @property
-    def says_value(self) -> bool:
-        return bool(self.numbers)
+    def one_value(self) -> bool:
+        """Whether it says one value: named readings, or a single number."""
+        return bool(self.readings) or len(self.numbers) == 1
 
 
-def _parts(
-    tokens: Tokens, marks: list[Hit], words: _Words, named: frozenset[int], language: str
-) -> Iterator[_Part]:
-    edges = [-1, *(mark.last for mark in marks)]
-    ends = [*(mark.first for mark in marks), len(tokens.words)]
-    allowed = words.polite | vitals(language).filler | vitals("en").filler
-    for nth, (before, end) in enumerate(zip(edges, ends, strict=True)):
-        places = range(before + 1, end)
+def _parts(tokens: Tokens, marks: list[Hit], words: _Words, named: frozenset[int], language: str) -> Iterator[_Part]:
+    small = words.polite | vitals(language).filler | vitals("en").filler
+    starts = (0, *(mark.last + 1 for mark in marks))
+    ends = (*(mark.first for mark in marks), len(tokens.words))
+    for mark, start, end in zip(("", *(mark.key for mark in marks)), starts, ends, strict=True):
+        places = range(start, end)
         readings = find_readings(tokenise(_text(tokens, places)), language)
-        numbers = tuple(v for at in places if (v := number_at(tokens, at)) is not None)
+        numbers = {at: value for at in places if (value := number_at(tokens, at)) is not None}
         read = {word for reading in readings for word in words_of(reading.words)}
-        clean = all(
-            tokens.words[at] in allowed or tokens.words[at] in read or at in named or number_at(tokens, at) is not None
-            for at in places
-        )
-        yield _Part(marks[nth - 1].key if nth else "", readings, numbers, clean)
+        rest = [at for at in places if at not in named and tokens.words[at] not in read]
+        clean = all((not readings) if at in numbers else tokens.words[at] in small for at in rest)
+        yield _Part(mark, readings, tuple(numbers.values()), clean)
 
 
 def _text(tokens: Tokens, places: range) -> str:
@@ -192,27 +190,43 @@ def _text(tokens: Tokens, places: range) -> str:
     return tokens.folded.plain[tokens.starts[places.start] : stop]
 
 
-def _corrected(parts: list[_Part], marks: list[Hit], codes: tuple[str, ...]) -> Correction | None:
+def _corrected(parts: list[_Part], said: set[str], codes: tuple[str, ...]) -> Correction | None:
     """Put together: which part holds the right value and which the wrong one."""
-    sides = [_side(part.role, marks, later=any(p.says_value for p in parts[1:]), first=not n) for n, part in enumerate(parts)]
-    new = [part for part, side in zip(parts, sides, strict=True) if side == _RIGHT and part.says_value]
-    old = [part for part, side in zip(parts, sides, strict=True) if side == _WRONG and part.says_value]
-    said = {mark.key for mark in marks}
-    clean = all(part.clean for part in parts)
-    if not new and not old and clean and said & {_RIGHT, _WRONG}:
-        return Correction(codes=codes)
-    whole = len(new) == 1 and len(old) <= 1 and clean and (bool(new[0].readings) or len(new[0].numbers) == 1)
-    if not whole or (_INSTEAD in said and not old and not said & {_RIGHT, _WRONG}):
-        return Correction(clear=False) if _RIGHT in said and new else None
-    was = old[0].numbers if old else ()
-    if new[0].readings:
-        return Correction(readings=new[0].readings, was=was)
-    return Correction(number=new[0].numbers[0], codes=codes, was=was)
+    right: list[_Part] = []
+    wrong: list[_Part] = []
+    for nth, part in enumerate(parts):
+        if part.numbers:
+            after = parts[nth + 1].after if nth + 1 < len(parts) else ""
+            later = any(other.numbers for other in parts[nth + 1 :])
+            (wrong if _is_wrong(part.after, after, later=later) else right).append(part)
+    whole = len(right) <= 1 and len(wrong) <= 1 and all(part.clean for part in parts)
+    if not whole or not all(part.one_value for part in right):
+        return Correction(clear=False) if _RIGHT in said and right else None
+    was = wrong[0].numbers if wrong else ()
+    if not right:
+        return Correction(codes=codes, was=was) if said & {_RIGHT, _WRONG} else None
+    if not wrong and not said & {_RIGHT, _WRONG}:
+        return None
+    if right[0].readings:
+        return Correction(readings=right[0].readings, was=was)
+    return Correction(number=right[0].numbers[0], codes=codes, was=was)
 
 
-def _side(role: str, marks: list[Hit], *, later: bool, first: bool) -> str:
-    """Whether a part's value is the right or the wrong one; of the first part the mark after it tells."""
-    if first:
-        after = marks[0].key
-        return _WRONG if after == _WRONG or (after == _RIGHT and later) else _RIGHT
-    return _WRONG if role == _INSTEAD else _RIGHT
+def _is_wrong(before: str, after: str, *, later: bool) -> bool:
+    """Whether the value between two marks is the wrong one; `later`: there is another value behind it."""
+    if before:
+        return before == _INSTEAD
+    return after == _WRONG or (after == _RIGHT and later)
+
+
+def _apart(hits: Iterable[Hit]) -> list[Hit]:
+    """Hits that do not overlap, the longest of those that do, in order."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda h: (h.first - h.last, h.first)):
+        if not any(hit.first <= k.last and k.first <= hit.last for k in kept):
+            kept.append(hit)
+    return sorted(kept, key=lambda h: h.first)
+
+
+def _names(tokens: Tokens, language: str) -> list[Hit]:
+    return _apart(hit for other in dict.fromkeys((language, "en")) for hit in vitals(other).matcher.find(tokens))

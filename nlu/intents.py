@@ -10,8 +10,9 @@ from nlu.pattern import Hit, Matcher, compile_block
 from nlu.tokens import Tokens
 
 INTENTS = (
-    "wrong-number", "stop", "start", "help", "pause", "resume", "consent", "who-saw", "ask-status", "ask-data", "worse",
-    "feeling-well", "report-symptom", "report-reading", "unit", "yes", "no", "thanks", "goodbye", "greeting", "unknown",
+    "wrong-number", "stop", "start", "help", "pause", "resume", "consent", "correction", "who-saw", "ask-status",
+    "ask-data", "worse", "feeling-well", "report-symptom", "report-reading", "unit", "yes", "no", "thanks", "goodbye",
+    "greeting", "unknown",
 )  # fmt: skip
 # Intents that say how the patient is: they can be denied, or only asked about.
 _DENIABLE = frozenset(("worse", "feeling-well"))

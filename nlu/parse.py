@@ -4,6 +4,7 @@ from data.model.conversation import Entity, Parse
 from data.model.observation import Assertion
 from nlu.carrier import carrier_word
 from nlu.consent import Verb, read_consent
+from nlu.correction import read_correction
 from nlu.files import PARSED
 from nlu.intents import find_intent
 from nlu.readings import find_readings
@@ -37,7 +38,10 @@ def parse(text: str, language: str) -> Parse:
         intent = "unit"
     if text.lstrip().lower().startswith("/start"):
         intent = "greeting"
-    intent = carrier or _settle(intent, bool(readings), found.entities)
+    intent = _settle(intent, bool(readings), found.entities)
+    if (corrected := read_correction(text, language)) and corrected.clear:
+        intent = "correction"
+    intent = carrier or intent
     understood = intent != "unknown"
     confidence = (
         _EXACT if language in (spoken, said_in) or carrier or (readings and not found.entities) else _OTHER_LANGUAGE

@@ -1,7 +1,8 @@
-"""`phms people`: who is in the record, in which role, who looks after whom; and changes to role and panel."""
+"""`phms people`: who is in the record, in which role, who looks after whom; and changes to role, panel and profile."""
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,16 +11,22 @@ from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from data.errors import BadInput, NotFound
-from data.model.people import Person, Role
+from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Role
 
 if TYPE_CHECKING:
     from data.ports import Record
 
-HELP = "List people with role and panel; --panel and --role change them. Names only with --names, which is audited."
+HELP = (
+    "List people with role and panel; --panel and --role change them, --rename and --contact correct a profile. "
+    "Names only with --names, which is audited."
+)
 EXAMPLE = "phms people --panel NIA A-17 A-18"
 
 # Who works here: a patient's or a relative's record never becomes a colleague's, nor the other way round.
 _STAFF_ROLES = (Role.CLINICIAN, Role.CARE_MANAGER, Role.ADMINISTRATOR, Role.OPERATIONS, Role.TESTER)
+# An international number (ITU-T E.164: a plus and at most 15 digits); other addresses are one word.
+_NUMBER, _ADDRESS = re.compile(r"\+[1-9][0-9]{6,14}"), re.compile(r"\S{1,80}")
+_LONGEST_NAME = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--panel", nargs="+", metavar="WHO", help="WHO, then codes of the patients they look after, or all, or none"
     )
     parser.add_argument("--role", nargs=2, metavar=("WHO", "ROLE"), help=f"one of {', '.join(_STAFF_ROLES)}")
+    parser.add_argument("--rename", nargs=2, metavar=("WHO", "NAME"), help='correct a name: --rename A-17 "Anna Kask"')
+    parser.add_argument(
+        "--contact",
+        nargs=2,
+        metavar=("WHO", "ADDRESS"),
+        help="correct an address, in place of the one of its kind: --contact A-17 sms:+15550001",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -81,20 +95,69 @@ def _changes(options: argparse.Namespace, record: "Record") -> list[_Change]:
             raise BadInput(f"{who.id} is {who.role.value} and has no panel; clinicians and care managers have one")
         panel = read_panel(options.panel[1:], people)
         asked.append((who, Action.ASSIGN_PANEL, lambda p: replace(p, panel=panel)))
+    if options.rename:
+        who, name = _anyone(options.rename[0], people), _name(options.rename[1])
+        asked.append((who, Action.CHANGE_PROFILE, lambda p: replace(p, name=name)))
+    if options.contact:
+        who, point = _anyone(options.contact[0], people), _contact(options.contact[1], record)
+        _with_contact(who, point)
+        asked.append((who, Action.CHANGE_CONTACT, lambda p: _with_contact(p, point)))
     return asked
 
 
 def _colleague(name: str, people: tuple[Person, ...]) -> Person:
+    found = _called(name, tuple(p for p in people if p.role in _STAFF_ROLES))
+    if found is None:
+        raise NotFound(f"nobody who works here is called {name!r}; phms people lists everyone")
+    return found
+
+
+def _anyone(name: str, people: tuple[Person, ...]) -> Person:
+    found = _called(name, people)
+    if found is None:
+        raise NotFound(f"nobody is called {name!r}; phms people lists everyone")
+    return found
+
+
+def _called(name: str, people: tuple[Person, ...]) -> Person | None:
     wanted = name.casefold()
-    staff = [p for p in people if p.role in _STAFF_ROLES]
-    found = [p for p in staff if wanted == p.id.casefold()] or [
-        p for p in staff if wanted in (p.code.casefold(), p.name.casefold())
+    found = [p for p in people if wanted == p.id.casefold()] or [
+        p for p in people if wanted in (p.code.casefold(), p.name.casefold())
     ]
     if len(found) > 1:
         raise BadInput(f"several people are called {name!r}; give one of the ids {', '.join(p.id for p in found)}")
-    if not found:
-        raise NotFound(f"nobody who works here is called {name!r}; phms people lists everyone")
-    return found[0]
+    return found[0] if found else None
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name.isprintable() or not any(c.isalpha() for c in name) or len(name) > _LONGEST_NAME:
+        raise BadInput(f"a name needs letters and at most {_LONGEST_NAME} characters")
+    return name
+
+
+def _contact(text: str, record: "Record") -> ContactPoint:
+    """An address as written, "sms:+15550001". STOP belongs to the number: whoever gets it is not written to either."""
+    kind, _, value = text.partition(":")
+    form = _NUMBER if kind == ChannelKind.SMS else _ADDRESS
+    if kind not in set(ChannelKind) or not form.fullmatch(value):
+        raise BadInput(f"not an address; write for example sms:+15550001 or telegram:12345 ({', '.join(ChannelKind)})")
+    system = ChannelKind(kind)
+    held = (c for p in record.holders(system, value) for c in p.contacts if (c.system, c.value) == (system, value))
+    stopped = any(c.state is ContactState.STOPPED for c in held)
+    return ContactPoint(system=system, value=value, state=ContactState.STOPPED if stopped else ContactState.ACTIVE)
+
+
+def _with_contact(person: Person, point: ContactPoint) -> Person:
+    """The person with that address in the place of the one of its kind, or behind the others when there is none."""
+    same = [c for c in person.contacts if c.system is point.system]
+    if len(same) > 1:
+        raise BadInput(
+            f"{person.id} has {len(same)} addresses for {point.system}; change them where people are enrolled"
+        )
+    if not same:
+        return replace(person, contacts=(*person.contacts, point))
+    return replace(person, contacts=tuple(point if c is same[0] else c for c in person.contacts))
 
 
 def _role(name: str) -> Role:
@@ -108,7 +171,7 @@ def _role(name: str) -> Role:
 def _change(
     record: "Record", settings: Settings, person: Person, action: str, change: Callable[[Person], Person], now: datetime
 ) -> None:
-    """Commit one change of a person, by the operator."""
+    """Commit one change, by the operator. A profile is one person's own; roles and panels are the clinic's."""
     from bot.core.access import Action, may
     from bot.house import House
     from bot.operator import operator
@@ -117,7 +180,7 @@ def _change(
     from data.model.chart import Changes
 
     who = operator()
-    if not may(who, Action(action), None, now):
+    if not may(who, Action(action), person if action in (Action.CHANGE_PROFILE, Action.CHANGE_CONTACT) else None, now):
         raise NotFound(f"{action} is not the operator's to do")
     house = House(record, SystemClock(), (), standard_kit(settings.handbook_path), standard_parser())
     event_id = f"{action}:{person.id}:{now.isoformat()}"

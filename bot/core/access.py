@@ -15,7 +15,8 @@ class Action(StrEnum):
     """What a person can ask for: first about one patient, then about the clinic as a whole.
 
     `list-patients` is asked about each patient that a list would name. `report` is to write as the patient: words
-    and readings. `read-page` is the level, age and holder of a concern that somebody was paged about, no more.
+    and readings; `correct` is to mend a reading that the patient wrote. `read-page` is the level, age and holder of a
+    concern that somebody was paged about, no more.
     """
 
     LIST_PATIENTS = "list-patients"
@@ -25,6 +26,7 @@ class Action(StrEnum):
     READ_NUDGES = "read-nudges"
     SET_NUDGE = "set-nudge"
     REPORT = "report"
+    CORRECT = "correct"
     READ_PAGE = "read-page"
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
@@ -97,7 +99,10 @@ _RIGHTS: dict[Role, dict[Relation, frozenset[Action]]] = {
         Relation.REPRESENTS: _READING - {Action.READ_MESSAGES} | {Action.REPORT, Action.READ_ACCESS_LOG},
     },
     Role.CLINICIAN: {
-        Relation.PANEL: _READING | _PAGED | _BREAK | {Action.LIST_PATIENTS, Action.SET_LIMITS, Action.WITHDRAW_CONSENT},
+        Relation.PANEL: _READING
+        | _PAGED
+        | _BREAK
+        | {Action.LIST_PATIENTS, Action.CORRECT, Action.SET_LIMITS, Action.WITHDRAW_CONSENT},
         Relation.ON_CALL: _CALLED,
         Relation.GRANTED: _READING | _BREAK,
         Relation.OTHER: _BREAK,
@@ -106,7 +111,7 @@ _RIGHTS: dict[Role, dict[Relation, frozenset[Action]]] = {
         Relation.PANEL: _READING
         | _PAGED
         | _BREAK
-        | {Action.LIST_PATIENTS, Action.SET_NUDGE, Action.CHANGE_PROFILE, Action.CHANGE_CONTACT}
+        | {Action.LIST_PATIENTS, Action.SET_NUDGE, Action.CORRECT, Action.CHANGE_PROFILE, Action.CHANGE_CONTACT}
         | {Action.GIVE_CONSENT, Action.WITHDRAW_CONSENT},
         Relation.ON_CALL: _CALLED,
         Relation.GRANTED: _READING | _BREAK,

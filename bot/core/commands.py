@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.core.access import Action, Asker, could
 from bot.core.break_glass import break_glass, with_reason
 from bot.core.chart_shown import show_chart
+from bot.core.correct_reading import correct_reading, splits, with_reading
 from bot.core.desk import tell
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
@@ -25,21 +26,24 @@ _ACTIONS = {
     "/nudges": Action.READ_NUDGES,
     "/nudge": Action.SET_NUDGE,
     "/unnudge": Action.SET_NUDGE,
+    "/correct": Action.CORRECT,
     "/breakglass": Action.BREAK_GLASS,
     "/panel": Action.ASSIGN_PANEL,
 }
 _EXAMPLES = {
     "/chart": "/chart A-17",
     "/nudge": '/nudge Anna "Check your blood pressure" daily 08:00',
+    "/correct": "/correct A-17 spo2 97",
     "/breakglass": "/breakglass A-17 collapsed at home, no other clinician reachable",
 }
 _FORMS: dict[str, Callable[[str], bool]] = {
     "/chart": bool,
     "/nudge": well_formed,
+    "/correct": with_reading,
     "/breakglass": with_reason,
 }
 # These are about one patient, and answered alike whether there is no such patient or it is none of the asker's.
-_ABOUT_ONE = ("/chart", "/nudges", "/nudge", "/unnudge", "/breakglass")
+_ABOUT_ONE = ("/chart", "/nudges", "/nudge", "/unnudge", "/correct", "/breakglass")
 _READS = (Action.READ_CHART, Action.READ_NUDGES, Action.BREAK_GLASS)
 _HELP = {Role.CLINICIAN: "help-clinician", Role.CARE_MANAGER: "help-manager", Role.ADMINISTRATOR: "help-admin"}
 
@@ -97,6 +101,8 @@ def _named(command: Command, patients: tuple[Person, ...]) -> Person | None:
         # By code alone: a name could not be told from the reason's first words.
         code = command.rest.partition(" ")[0].casefold()
         return _only([p for p in patients if p.code.casefold() == code])
+    if command.name == "/correct":
+        return next((p for who, _ in splits(command.rest) if (p := _patient(who, patients))), None)
     who = re.split(r"[\"“„«]", command.rest)[0].strip()
     return _patient(who, patients) or _patient(re.sub(r"\s+[0-9]{1,3}$", "", who), patients)
 
@@ -168,7 +174,8 @@ def obey(
     elif not _is_formed(command):
         tell(draft, who, message, "command-form", form=_EXAMPLES[command.name])
     elif command.name in _ABOUT_ONE and command.patient is None:
-        name = command.rest.partition(" ")[0] if command.name == "/breakglass" else command.rest.split('"')[0].strip()
+        first = command.name in ("/correct", "/breakglass")
+        name = command.rest.partition(" ")[0] if first else command.rest.split('"')[0].strip()
         tell(draft, who, message, "command-who", name=name or "of that name")
     else:
         _carry_out(draft, message, asker, command, people)
@@ -183,6 +190,8 @@ def _carry_out(draft: Draft, message: RawMessage, asker: Asker, command: Command
         panel(draft, message, who, command.colleague, command.rest, people)
     elif command.name == "/breakglass" and patient is not None:
         break_glass(draft, message, asker, patient, _reason(command))
+    elif command.name == "/correct":
+        correct_reading(draft, message, who, command.rest)
     elif command.name == "/chart":
         show_chart(draft, message, who)
     elif command.name == "/nudges":

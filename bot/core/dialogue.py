@@ -1,5 +1,6 @@
 """The kind answer to a patient's message that is no emergency: what was understood, said back, and what follows."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -61,7 +62,7 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
         return
     if parse.readings or parse.entities:
         key, text = _noted(draft, parse, concerns)
-        if _dangerous(draft, parse):
+        if dangerous(draft, {r.code for r in parse.readings if r.problem is None}):
             # A typed reading this bad is answered as a device's would be: the safety text first.
             safety = draft.kit.texts.say("vital-critical", person.language, **_number(draft))
             say_safely(
@@ -81,9 +82,11 @@ def _before_consent(draft: Draft, message: RawMessage, parse: Parse) -> None:
         ask_first(draft, message)
 
 
-def _dangerous(draft: Draft, parse: Parse) -> bool:
-    """Whether a reading of this very message is part of a critical finding; older worries say nothing about it."""
-    typed = {r.code for r in parse.readings if r.problem is None}
+def dangerous(draft: Draft, typed: Collection[str]) -> bool:
+    """Whether a reading of this very message is part of a critical finding; older worries say nothing about it.
+
+    `typed` are the vital signs that it says.
+    """
     findings = draft.assessment.findings if draft.assessment else ()
     critical = (f for f in findings if f.level is Level.CRITICAL)
     return any(e.code in typed and e.value is not None for f in critical for e in f.evidence)

@@ -7,7 +7,7 @@ from bot.core.contact import say_safely
 from bot.core.draft import Draft
 from data.model.communication import Category, SendState
 from data.model.concern import FlagState, Priority
-from data.model.escalation import Escalation, EscalationState
+from data.model.escalation import Escalation, EscalationState, PageState
 from data.model.people import ChannelKind
 from data.model.plan import Due, DueKind
 from scheduler.escalation import (
@@ -28,6 +28,8 @@ from scheduler.escalation import (
 QUEUED = SendState.QUEUED
 # The sentences that ask somebody to take a case; other staff texts share their category but are never taken back.
 _PAGES = ("page", "page-again")
+# Whose page may have arrived, and who has not passed it on.
+_HEARD = (PageState.TELLING, PageState.TOLD, PageState.UNKNOWN)
 
 
 def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None) -> None:
@@ -62,6 +64,22 @@ def tell_owners(draft: Draft) -> None:
     for escalation in draft.chart.escalations:
         if escalation.state is EscalationState.ACKED and escalation.owner:
             _to_staff(draft, escalation, escalation.owner, "wrote-again", Category.PAGE)
+
+
+def tell_holders(draft: Draft, escalation: Escalation, key: str, *, by: str | None = None) -> bool:
+    """Whoever has taken a case, or was told of one that nobody has, hears the sentence `key`; False when nobody did.
+
+    `by`: the colleague whose doing it is, and who knows.
+    """
+    if escalation.state is EscalationState.ACKED and escalation.owner:
+        told: tuple[str, ...] = (escalation.owner,)
+    else:
+        rung = (page.person_id for page in escalation.pages if page.state in _HEARD)
+        told = _who_heard(draft, escalation, tuple(dict.fromkeys(rung)))
+    told = tuple(person_id for person_id in told if person_id != by)
+    for person_id in told:
+        _to_staff(draft, escalation, person_id, key, Category.PAGE, owner=by)
+    return bool(told)
 
 
 def _mark_flag(draft: Draft, escalation: Escalation) -> None:

@@ -6,6 +6,7 @@ from bot.core.concern import Concern, weigh
 from bot.core.consent_chat import about_consent, offer_renewal
 from bot.core.consent_question import standing, turn_to
 from bot.core.contact import carrier_word_said, say_safely
+from bot.core.correction import about_correction, ask_beside
 from bot.core.dialogue import answer, completed
 from bot.core.draft import Draft
 from bot.core.facts import note_alarms, note_facts
@@ -47,6 +48,9 @@ def respond(
         return draft.changes()
     agreed = known and draft.subject.consents_to(Purpose.MONITORING)
     parse = _with_what_was_asked(draft, message, parse, agreed=agreed or bool(alarms))
+    # In an emergency nothing is taken back: what else the message says is noted as said.
+    if agreed and not alarms and about_correction(draft, message, parse):
+        return draft.changes()
     if agreed:
         note_facts(draft, message, parse)
     if alarms:
@@ -57,6 +61,8 @@ def respond(
         _owners_hear(draft, concerns)
         return draft.changes()
     answer(draft, message, parse, concerns)
+    if agreed:
+        ask_beside(draft, message, parse)
     if agreed and not concerns and parse.intent not in _PARTING:
         offer_renewal(draft, message)
     return draft.changes()

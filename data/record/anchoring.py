@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,7 +33,7 @@ def anchor(record: Chained, now: datetime) -> Anchor | None:
     Raises `Conflict` when other processes take every number, `Unavailable` as the record does.
     """
     for _ in range(_TRIES):
-        last = last_anchor(record)
+        last = record.last_anchor()
         heads, upto = record.heads_since(last.upto if last else "")
         # A store may name again what moved shortly before.
         if not heads or (last is not None and frozenset(heads) <= frozenset(last.heads)):
@@ -46,15 +45,6 @@ def anchor(record: Chained, now: datetime) -> Anchor | None:
         if record.put_anchor(made):
             return made
     raise Conflict("other processes take the number of every anchor; let only one of them anchor")
-
-
-def last_anchor(record: Chained) -> Anchor | None:
-    """The latest anchor: asked of the store where it can tell, else found by reading them all."""
-    quick = getattr(record, "last_anchor", None)
-    if quick is not None:
-        found: Anchor | None = quick()
-        return found
-    return next(iter(deque(record.anchors(), maxlen=1)), None)
 
 
 # The line that leaves the host.
@@ -91,7 +81,7 @@ def anchor_outside(record: Chained, path: Path, now: datetime) -> str | None:
     Safe to repeat after a crash: each line vouches for all anchors before it. Raises `Unavailable` when the file
     cannot be written.
     """
-    latest = anchor(record, now) or last_anchor(record)
+    latest = anchor(record, now) or record.last_anchor()
     if latest is None:
         return None
     line = line_of(latest, record.sealing)

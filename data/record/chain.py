@@ -86,6 +86,9 @@ class Chained(Protocol):
     def anchors(self) -> Iterator[Anchor]:
         """Every anchor, by number."""
 
+    def last_anchor(self) -> Anchor | None:
+        """The anchor of the greatest number."""
+
     def put_anchor(self, anchor: Anchor) -> bool:
         """Keep an anchor; False when its number is taken."""
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from data.durations import say_duration
 from data.ports import Clock, Record
-from data.record.anchoring import last_anchor
 from data.record.chain import Chained
 from data.record.coding import instant
 from data.sealing.rotation import status
@@ -166,7 +165,7 @@ def check_keys(table: KeyTable) -> Checked:
 
 def check_anchor(record: Chained, now: datetime) -> Checked:
     """How far the audit trail is stated, and whether it has gone on since."""
-    last = last_anchor(record)
+    last = record.last_anchor()
     heads, _ = record.heads_since(last.upto if last else "")
     moved = set(heads) - set(last.heads if last else ())
     if last is None:

@@ -47,7 +47,12 @@ def decode(data: bytes, kind: type[T]) -> T:
 
 def decode_all(rows: Iterable[bytes], kind: type[T]) -> tuple[T, ...]:
     """Many rows of one kind in one go, in the order given."""
-    return cast(tuple[T, ...], _read(b"[%b]" % b",".join(rows), _list_decoder(cast(Any, kind)), kind.__name__))
+    return decode_list(b"[%b]" % b",".join(rows), kind)
+
+
+def decode_list(data: bytes, kind: type[T]) -> tuple[T, ...]:
+    """The rows that were encoded together. Raises `BadFile` when this version cannot read them."""
+    return cast(tuple[T, ...], _read(data, _list_decoder(cast(Any, kind)), kind.__name__))
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +77,8 @@ def encode_checked(thing: T) -> tuple[bytes, T]:
     try:
         return data, cast(T, _decoder(cast(Any, type(thing))).decode(data))
     except msgspec.MsgspecError as problem:
-        raise BadInput(f"a {type(thing).__name__} could not be read back: {problem}") from None
+        # Nor here: they quote what they could not read.
+        raise BadInput(f"a {type(thing).__name__} could not be read back ({type(problem).__name__})") from None
 
 
 def micros(at: datetime) -> int:
@@ -97,7 +103,7 @@ def _read(data: bytes, decoder: msgspec.json.Decoder[Any], name: str) -> Any:
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as problem:
-        raise BadFile(f"a stored {name} cannot be read by this version: {problem}") from None
+        raise BadFile(f"a stored {name} cannot be read by this version ({type(problem).__name__})") from None
 
 
 @cache

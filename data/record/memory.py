@@ -184,19 +184,21 @@ class MemoryRecord:
 
     def hours(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Hour, ...]:
         """See `Record.hours`."""
+        first, end = buckets.whole_hours(micros(since), micros(until))
         with self._lock:
             self._roll_forward(subject)
             hours = self._tables.vitals.get(subject, {}).items()
-            found = sorted((h, row.body) for (name, h), row in hours if name == code and _begins(h, since, until))
+            found = sorted((h, row.body) for (name, h), row in hours if name == code and first <= h < end)
         return tuple(buckets.hour_of(hour, body) for hour, body in found)
 
     def bands(self, code: str, since: datetime, until: datetime) -> dict[int, int]:
         """See `Record.bands`."""
         counts: dict[int, int] = {}
+        first, end = buckets.whole_hours(micros(since), micros(until))
         with self._lock:
             for hours in self._tables.vitals.values():
                 for (name, hour), row in hours.items():
-                    if name == code and _begins(hour, since, until):
+                    if name == code and first <= hour < end:
                         counts[row.band] = counts.get(row.band, 0) + 1
         return counts
 
@@ -374,7 +376,7 @@ class MemoryRecord:
         for row_id, message in tables.inbox.items():
             if message.order in queues and message.body:
                 self._probe("wipe")
-                message.done, message.body = True, b""
+                message.done, message.body, message.order = True, b"", _unnamed(message.order)
                 self._unfinished.pop(row_id, None)
         self._probe("wipe")
         tables.inbox = {row_id if row.body else _unnamed(row_id): row for row_id, row in tables.inbox.items()}
@@ -551,11 +553,6 @@ def _unnamed(name: str) -> str:
 
 def _without_words(body: bytes) -> bytes:
     return encode(replace(decode(body, RawMessage), text=""))
-
-
-def _begins(hour: int, since: datetime, until: datetime) -> bool:
-    first, end = buckets.whole_hours(micros(since), micros(until))
-    return first <= hour < end
 
 
 def _merge(

@@ -251,6 +251,10 @@ class MongoRecord:
         """See `Chained.anchors`."""
         return self._trail.anchors()
 
+    def last_anchor(self) -> Anchor | None:
+        """See `Chained.last_anchor`."""
+        return self._trail.last_anchor()
+
     def put_anchor(self, anchor: Anchor) -> bool:
         """See `Chained.put_anchor`."""
         return self._trail.put_anchor(anchor)

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from data.errors import BadFile, NotFound, Unavailable
 from data.model.audit import Access
 from data.record.chain import ACCESS, FIRST, JOURNAL, Anchor, Head, Link
-from data.record.coding import decode, micros
+from data.record.coding import decode, decode_list, encode, micros
 from data.record.mongo_charts import MongoCharts
 from data.record.mongo_rows import access_document
 from data.record.mongo_schema import Document
@@ -92,20 +90,29 @@ class MongoTrail:
         """See `Chained.anchors`. Raises `BadFile` when a part of one is missing."""
         store = self._store
         for row in store.scan(store.anchor, {"at": {"$exists": True}}, ("number",)):
-            number, link = int(row["number"]), row["link"]
-            heads: list[Head] = []
-            for part in range(int(row["parts"])):
-                found = store.get(store.anchor, {"_id": _part_id(number, link, part)})
-                if found is None:
-                    raise BadFile(f"{store.where}: anchor {number} lacks a part; restore a backup")
-                heads += _heads.decode(found["heads"])
-            yield Anchor(number=number, at=int(row["at"]), upto=row["upto"], heads=tuple(heads), link=link)
+            yield self._anchor(row)
+
+    def last_anchor(self) -> Anchor | None:
+        """See `Chained.last_anchor`."""
+        store = self._store
+        last = store.find(store.anchor, {"at": {"$exists": True}}, sort=[("number", -1)], limit=1)
+        return self._anchor(last[0]) if last else None
+
+    def _anchor(self, row: Document) -> Anchor:
+        store, number, link = self._store, int(row["number"]), row["link"]
+        heads: list[Head] = []
+        for part in range(int(row["parts"])):
+            found = store.get(store.anchor, {"_id": _part_id(number, link, part)})
+            if found is None:
+                raise BadFile(f"{store.where}: anchor {number} lacks a part; restore a backup")
+            heads += decode_list(found["heads"], Head)
+        return Anchor(number=number, at=int(row["at"]), upto=row["upto"], heads=tuple(heads), link=link)
 
     def put_anchor(self, anchor: Anchor) -> bool:
         """See `Chained.put_anchor`. Its heads go first, in parts that fit a document; the anchor itself last."""
         store, parts = self._store, range(0, len(anchor.heads), _PART)
         for part, start in enumerate(parts):
-            heads = msgspec.json.encode(anchor.heads[start : start + _PART])
+            heads = encode(anchor.heads[start : start + _PART])
             store.insert("anchor", store.anchor, {"_id": _part_id(anchor.number, anchor.link, part), "heads": heads})
         told = {"number": anchor.number, "at": anchor.at, "upto": anchor.upto, "link": anchor.link}
         put = store.insert("anchor", store.anchor, {"_id": str(anchor.number), **told, "parts": len(parts)})
@@ -131,6 +138,3 @@ def _link(stream: str, number: str, row: Document) -> Link:
         link=row["link"],
         body=row["body"],
     )
-
-
-_heads = msgspec.json.Decoder(list[Head])

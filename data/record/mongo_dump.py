@@ -16,8 +16,9 @@ from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.plan import Due
 from data.ports import CodeUse
-from data.record.chain import ERASE, FIRST, JOURNAL, next_link
+from data.record.chain import ERASE, FIRST
 from data.record.coding import decode, decode_known, instant, micros
+from data.record.linking import gone_columns
 from data.record.mongo_errors import translated
 from data.record.mongo_rows import (
     NOTHING,
@@ -208,16 +209,8 @@ def _entries(store: MongoStore, tables: Tables, erased: set[str]) -> Iterator[Do
 
 
 def _gone(store: MongoStore, name: str, previous: bytes, revision: int, row: JournalRow, kind: str) -> Document:
-    told: Document = {
-        "event": store.sealing.name("event", row.event_id),
-        "kind": kind,
-        "actor": "",
-        "at": 0,
-        "digest": b"",
-    }
-    link = next_link(store.sealing, previous, stream=JOURNAL, subject=name, number=revision, **told)
-    head = {"_id": f"{name}/{revision}", "s": name, "revision": revision, "seq": row.seq}
-    return {**head, **told, "link": link, "kept": NOTHING, "body": b""}
+    head = {"_id": f"{name}/{revision}", "s": name, "revision": revision, "seq": row.seq, "kept": NOTHING}
+    return {**head, **gone_columns(store.sealing, name, previous, revision, row.event_id, kind)}
 
 
 def _charts(store: MongoStore, tables: Tables, links: dict[str, tuple[int, bytes]]) -> Iterator[Document]:

@@ -60,6 +60,11 @@ _PRIMARY = (Unavailable, "this server is not the primary", "name the whole repli
 _DISK = (Unavailable, "the server's disk is full", "make room and try again")
 _LARGE = (BadInput, "this is larger than the store takes", "send less at a time")
 _MAJORITY = (Unavailable, "the replica set did not confirm by majority", "see to its members, and try again")
+_READS = (
+    BadFile,
+    "reads confirmed by a majority are switched off",
+    "take enableMajorityReadConcern out of its settings",
+)
 _BUSY = (Unavailable, "the server has too much to do", "try again later")
 _RACE = (Unavailable, "another process wrote the same at the same moment", "try again")
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml; 8000 is Atlas's, 16500 Cosmos DB's.
@@ -76,6 +81,7 @@ _BY_CODE: dict[int | None, tuple[type[PhmsError], str, str]] = {
     17420: _LARGE,
     64: _MAJORITY,
     100: _MAJORITY,
+    148: _READS,
     50: _BUSY,
     262: _BUSY,
     16500: _BUSY,

@@ -4,8 +4,9 @@ from data.model.audit import Access, Entry
 from data.model.people import Person
 from data.ports import CodeUse
 from data.record.buckets import key_of
-from data.record.chain import ACCESS, JOURNAL, RELIEVED, next_link
-from data.record.coding import decode, encode, encode_input, micros
+from data.record.chain import JOURNAL, RELIEVED
+from data.record.coding import decode, encode, micros
+from data.record.linking import access_columns, entry_columns
 from data.record.mongo_schema import Document
 from data.record.mongo_store import MongoStore
 from data.record.projection import address_key
@@ -18,24 +19,14 @@ FREE: Document = {"lease_from": 0, "lease_until": 0, "attempt": 0}
 
 def entry_document(store: MongoStore, name: str, previous: bytes, seq: int, entry: Entry, body: bytes) -> Document:
     """An entry as the next link of its person's chain. `oldest` is the hour of its oldest sample."""
-    sealing = store.sealing
-    told: Document = {
-        "event": sealing.name("event", entry.event_id),
-        "kind": entry.kind,
-        "actor": sealing.name("person", entry.actor),
-        "at": micros(entry.at),
-        "digest": sealing.digest(body),
-    }
     return {
         "_id": f"{name}/{entry.revision}",
         "s": name,
         "revision": entry.revision,
         "seq": seq,
-        **told,
-        "link": next_link(sealing, previous, stream=JOURNAL, subject=name, number=entry.revision, **told),
         "kept": WHOLE,
         **oldest(entry),
-        "body": store.seal(JOURNAL, name, str(entry.revision), body),
+        **entry_columns(store.sealing, name, previous, entry, body),
     }
 
 
@@ -58,22 +49,8 @@ def open_entry(store: MongoStore, document: Document) -> Entry:
 
 def access_document(store: MongoStore, name: str, previous: bytes, number: int, seq: int, access: Access) -> Document:
     """A look as the next link of that person's chain of looks."""
-    sealing, body = store.sealing, encode_input(access)
-    told: Document = {
-        "kind": access.action if access.permitted else f"!{access.action}",
-        "actor": sealing.name("person", access.actor),
-        "at": micros(access.at),
-        "digest": sealing.digest(body),
-    }
-    return {
-        "_id": f"{name}/{number}",
-        "s": name,
-        "number": number,
-        "seq": seq,
-        **told,
-        "link": next_link(sealing, previous, stream=ACCESS, subject=name, number=number, event="", **told),
-        "body": store.seal(ACCESS, name, str(number), body),
-    }
+    linked = access_columns(store.sealing, name, previous, number, access)
+    return {"_id": f"{name}/{number}", "s": name, "number": number, "seq": seq, **linked}
 
 
 def outbox_values(store: MongoStore, name: str, key: str, row: OutboxRow) -> Document:

@@ -88,9 +88,9 @@ class MongoWork:
         found: dict[str, Document] = {}
         for look in queue.looks(at):
             wanted = {"$and": [look, _free(at)]}
-            found.update(
-                (row["_id"], row) for row in store.find(store.work[queue.table], wanted, None, sort, _AT_ONCE + more)
-            )
+            rows = store.find(store.work[queue.table], wanted, None, sort, _AT_ONCE + more)
+            # Some servers send a row as it is now, though it was free a moment ago when they found it.
+            found.update((row["_id"], row) for row in rows if not row["lease_from"] <= at < row["lease_until"])
         return sorted(found.values(), key=lambda row: [row[field] for field in queue.line])
 
     def _still_valid(self, queue: Queue[T], row: Document, passed_over: set[str]) -> T | None:

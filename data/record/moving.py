@@ -23,7 +23,7 @@ Row = tuple[Any, ...]
 Position = tuple[Any, ...]
 
 # A page ends with whichever comes first.
-_ROWS, _BYTES = 500, 4 * 2**20
+_ROWS, _BYTES = 1_000, 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

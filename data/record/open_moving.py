@@ -72,7 +72,8 @@ class Old:
 
     def leased(self, now: datetime) -> int:
         """How many rows somebody is at work on."""
-        work: list[Work] = [*self.tables.inbox.values(), *self.tables.outbox.values(), *self.tables.dues.values()]
+        unread = (row for row in self.tables.inbox.values() if not row.done)
+        work: list[Work] = [*unread, *self.tables.outbox.values(), *self.tables.dues.values()]
         return sum(row.leased(micros(now)) for row in work)
 
     def counts(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from data.ports import KeyStore
 from data.record import sqlite_dump
 from data.record.chain import FIRST, RELIEVED
 from data.record.coding import decode, encode_checked
+from data.record.linking import entry_columns
 from data.record.projection import Projection, address_key, check, project
 from data.record.sqlite_file import translated
 from data.record.sqlite_people import SqlitePeople
@@ -128,9 +129,10 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
     def _write_entry(self, connection: sqlite3.Connection, owner: str, entry: Entry, body: bytes) -> tuple[int, bytes]:
         """The entry as the next link of its chain; its place in the whole journal, and the link."""
         head = connection.execute("SELECT link FROM chart WHERE subject = ?", (owner,)).fetchone()
-        values = sqlite_dump.entry_values(self.sealing, owner, head[0] if head else FIRST, entry, body)
-        put = self._write("journal", sqlite_dump.PUT_ENTRY, (None, *values.values()))
-        return put.lastrowid or 0, values["link"]
+        columns = entry_columns(self.sealing, owner, head[0] if head else FIRST, entry, body)
+        values = sqlite_dump.entry_values(owner, entry.revision, columns)
+        put = self._write("journal", sqlite_dump.PUT_ENTRY, (None, *values))
+        return put.lastrowid or 0, columns["link"]
 
     def committed(self, subject: str, event_id: str) -> bool:
         """See `Record.committed`."""

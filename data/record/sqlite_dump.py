@@ -10,8 +10,9 @@ from data.model.conversation import RawMessage
 from data.model.people import Person
 from data.model.plan import Due
 from data.ports import CodeUse
-from data.record.chain import ACCESS, ERASE, FIRST, JOURNAL, RELIEVED, next_link
-from data.record.coding import decode, encode, encode_input, instant, micros
+from data.record.chain import ERASE, FIRST, RELIEVED
+from data.record.coding import decode, encode, instant, micros
+from data.record.linking import Columns, access_columns, entry_columns, gone_columns
 from data.record.projection import address_key
 from data.record.tables import (
     BucketRow,
@@ -99,40 +100,10 @@ def code_values(sealing: Sealing, use: CodeUse) -> tuple[Any, ...]:
     return recipient, use.code, sealing.name("escalation", use.escalation_id), subject, micros(use.given_at), body
 
 
-def entry_values(sealing: Sealing, owner: str, previous: bytes, entry: Entry, body: bytes) -> dict[str, Any]:
-    """An entry as the next link of its person's chain, by column."""
-    told: dict[str, Any] = {
-        "event": sealing.name("event", entry.event_id),
-        "kind": entry.kind,
-        "actor": sealing.name("person", entry.actor),
-        "at": micros(entry.at),
-        "digest": sealing.digest(body),
-    }
-    link = next_link(sealing, previous, stream=JOURNAL, subject=owner, number=entry.revision, **told)
-    sealed = sealing.seal("journal", owner, str(entry.revision), body)
-    return {"subject": owner, "revision": entry.revision, **told, "link": link, "relieved": 0, "body": sealed}
-
-
-def gone_values(
-    sealing: Sealing, owner: str, previous: bytes, revision: int, event_id: str, kind: str
-) -> dict[str, Any]:
-    """What a dump tells of an erased person's entry: that it was there, and whether it was the one that erased them."""
-    told: dict[str, Any] = {"event": sealing.name("event", event_id), "kind": kind, "actor": "", "at": 0, "digest": b""}
-    link = next_link(sealing, previous, stream=JOURNAL, subject=owner, number=revision, **told)
-    return {"subject": owner, "revision": revision, **told, "link": link, "relieved": 0, "body": b""}
-
-
-def access_values(sealing: Sealing, owner: str, previous: bytes, number: int, access: Access) -> tuple[Any, ...]:
-    """The parameters of `PUT_ACCESS`: the next link of that person's chain of looks. The link is the last but one."""
-    body = encode_input(access)
-    told: dict[str, Any] = {
-        "kind": access.action if access.permitted else f"!{access.action}",
-        "actor": sealing.name("person", access.actor),
-        "at": micros(access.at),
-        "digest": sealing.digest(body),
-    }
-    link = next_link(sealing, previous, stream=ACCESS, subject=owner, number=number, event="", **told)
-    return (owner, number, *told.values(), link, sealing.seal("access", owner, str(number), body))
+def entry_values(owner: str, revision: int, columns: Columns) -> tuple[Any, ...]:
+    """The parameters of `PUT_ENTRY`, but for the first, `seq`."""
+    *told, body = columns.values()
+    return (owner, revision, *told, 0, body)
 
 
 def put_person(connection: sqlite3.Connection, sealing: Sealing, person_id: str, row: PersonRow) -> None:
@@ -184,9 +155,9 @@ def write(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> N
         previous = FIRST
         for number, look in enumerate(looks, start=1):
             owner = sealing.name("person", subject)
-            values = access_values(sealing, owner, previous, number, decode(look, Access))
-            connection.execute(PUT_ACCESS, values)
-            previous = values[-2]
+            columns = access_columns(sealing, owner, previous, number, decode(look, Access))
+            connection.execute(PUT_ACCESS, (owner, number, *columns.values()))
+            previous = columns["link"]
 
 
 def _write_journal(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> dict[str, bytes]:
@@ -198,11 +169,11 @@ def _write_journal(connection: sqlite3.Connection, tables: Tables, sealing: Seal
         chart, previous = tables.charts.get(subject), links.get(owner, FIRST)
         if chart is not None and not chart.body:
             kind = ERASE if revision == chart.revision else ""
-            values = gone_values(sealing, owner, previous, revision, row.event_id, kind)
+            columns = gone_columns(sealing, owner, previous, revision, row.event_id, kind)
         else:
-            values = entry_values(sealing, owner, previous, decode(row.body, Entry), row.body)
-        connection.execute(PUT_ENTRY, (seq, *values.values()))
-        links[owner] = values["link"]
+            columns = entry_columns(sealing, owner, previous, decode(row.body, Entry), row.body)
+        connection.execute(PUT_ENTRY, (seq, *entry_values(owner, revision, columns)))
+        links[owner] = columns["link"]
     for subject in (subject for subject, chart in tables.charts.items() if not chart.body):
         sealing.shred(sealing.name("person", subject))
     return links

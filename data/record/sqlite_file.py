@@ -88,6 +88,8 @@ def open_file(path: Path, schema: str = _SCHEMA, first: tuple[str, ...] = _FIRST
         raise BadFile(f"{path}: cannot be opened: {problem.strerror}; name a file that this user may write") from None
     with translated(path):
         connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        # Text that somebody spoilt is still told apart, so that the audit can name the row.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         try:
             # A file of something else is refused before anything about it is changed.
             if not _is_empty(connection):

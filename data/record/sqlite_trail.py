@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from data.model.audit import Access
 from data.record import sqlite_dump
 from data.record.chain import ACCESS, FIRST, JOURNAL, Anchor, Head, Link
-from data.record.coding import encode
+from data.record.coding import decode_list, encode
+from data.record.linking import access_columns
 from data.record.sqlite_base import SqliteBase
 
 _PAGE = 200
@@ -17,7 +16,7 @@ _LINKS = {
     ACCESS: "SELECT subject, number, '', kind, actor, at, digest, link, body FROM access"
     " WHERE (subject, number) > (?, ?) {mine} ORDER BY subject, number LIMIT {page}",
 }
-_heads = msgspec.json.Decoder(tuple[Head, ...])
+_ANCHORS = "SELECT number, at, upto, heads, link FROM anchor"
 
 
 class SqliteTrail(SqliteBase):
@@ -32,8 +31,8 @@ class SqliteTrail(SqliteBase):
                 "SELECT number, link FROM access WHERE subject = ? ORDER BY number DESC LIMIT 1", (owner,)
             ).fetchone()
             number, previous = (last[0] + 1, last[1]) if last else (1, FIRST)
-            values = sqlite_dump.access_values(self.sealing, owner, previous, number, access)
-            self._write("access", sqlite_dump.PUT_ACCESS, values)
+            columns = access_columns(self.sealing, owner, previous, number, access)
+            self._write("access", sqlite_dump.PUT_ACCESS, (owner, number, *columns.values()))
 
     def accesses(self, subject: str) -> Iterator[Access]:
         """See `Record.accesses`."""
@@ -94,12 +93,14 @@ class SqliteTrail(SqliteBase):
     def anchors(self) -> Iterator[Anchor]:
         """See `Chained.anchors`."""
         last = 0
-        while rows := self._read(
-            "SELECT number, at, upto, heads, link FROM anchor WHERE number > ? ORDER BY number LIMIT 20", (last,)
-        ):
-            for number, at, upto, heads, link in rows:
-                yield Anchor(number=number, at=at, upto=upto, heads=_heads.decode(heads), link=link)
+        while rows := self._read(f"{_ANCHORS} WHERE number > ? ORDER BY number LIMIT 20", (last,)):
+            yield from map(_anchor, rows)
             last = rows[-1][0]
+
+    def last_anchor(self) -> Anchor | None:
+        """See `Chained.last_anchor`."""
+        rows = self._read(f"{_ANCHORS} ORDER BY number DESC LIMIT 1", ())
+        return _anchor(rows[0]) if rows else None
 
     def put_anchor(self, anchor: Anchor) -> bool:
         """See `Chained.put_anchor`."""
@@ -107,3 +108,8 @@ class SqliteTrail(SqliteBase):
         with self._writing():
             values = (anchor.number, anchor.at, anchor.upto, encode(anchor.heads), anchor.link)
             return self._write("anchor", put, values).rowcount == 1
+
+
+def _anchor(row: tuple[int, int, str, bytes, bytes]) -> Anchor:
+    number, at, upto, heads, link = row
+    return Anchor(number=number, at=at, upto=upto, heads=decode_list(heads, Head), link=link)

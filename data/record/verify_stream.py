@@ -77,6 +77,9 @@ class Walk:
             return f"inserted: there is one more record with the number {row.number}"
         if not compare_digest(row.link, link_after(self._sealing, self._previous, row)):
             return _FOREIGN
+        if self.stream == JOURNAL and row.kind == ERASE:
+            # What it said nobody can read any more.
+            return ""
         what = body_fault(self._sealing, row)
         if what not in (GONE, CLOSED):
             return what
@@ -92,7 +95,8 @@ class Walk:
             self.loose_since = self.loose_since or row.at
             self.loose += 1
         self.last, self._previous = row.number, row.link
-        self._notice_erasure(row)
+        if self.stream == JOURNAL:
+            self.erased = row.kind == ERASE
 
     def _explain(self, row: Link, rest: Iterator[Link]) -> None:
         """Say more of a row that does not follow: what it is instead, and where the right one stands now."""
@@ -103,14 +107,14 @@ class Walk:
         if self.what == _FOREIGN and not lost:
             self.what = here or "edited: its link is not the one that was made here"
         # An erasure whose kind was edited is still the reason why there are no bodies.
-        erased = self._follows(self._previous, replace(row, kind=ERASE), self.bad)
-        self._notice_erasure(replace(row, kind=ERASE) if erased else row)
+        erasure = replace(row, kind=ERASE)
+        self._suspect_erasure(erasure if self._follows(self._previous, erasure, self.bad) else row)
         for later in rest:
             if lost and self._follows(self._previous, later, self.bad):
                 next_door = later.number == self.bad + 1 and not self._follows(later.link, row, later.number)
                 self.what = f"{'inserted' if next_door else 'swapped'}: {_STANDS} {later.number}"
                 lost = False
-            self._notice_erasure(later)
+            self._suspect_erasure(later)
         if lost and not body_fault(self._sealing, replace(row, number=row.number + 1)):
             self.what = "deleted: the record that came next was moved up here"
 
@@ -119,6 +123,7 @@ class Walk:
         moved = replace(row, number=number)
         return is_row(moved) and compare_digest(moved.link, link_after(self._sealing, previous, moved))
 
-    def _notice_erasure(self, row: Link) -> None:
-        if self.stream == JOURNAL:
-            self.erased = row.kind == ERASE
+    def _suspect_erasure(self, row: Link) -> None:
+        """Of a stream that is bad anyway: an erasure destroyed the keys, which whoever forges one cannot."""
+        if self.stream == JOURNAL and is_row(row) and row.kind == ERASE:
+            self.erased = self.erased or body_fault(self._sealing, row) == CLOSED

@@ -17,7 +17,6 @@ from scheduler.recurrence import read_recurrence
 from tests.acceptance.crashing import KIT, PARSER, START
 
 SMS, TELEGRAM = ChannelKind.SMS, ChannelKind.TELEGRAM
-PATIENTS = 6
 _LETTERS = "bcdfghjklmnpqrstvwxz"
 
 
@@ -45,6 +44,7 @@ class Planted:
     """A house that lives the night. `strings` and `numbers` map each canary to the place it was planted in."""
 
     record: Record
+    count: int = 6
     whose: dict[str, set[str]] = field(default_factory=dict)
     strings: dict[str, str] = field(default_factory=dict)
     numbers: dict[float, str] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Planted:
         self.staff = tuple(self._colleague(n, role) for n, role in enumerate(_ROLES))
         for person in self.staff:
             self.house.enrol(person, event_id=f"enrol:{person.id}")
-        self.patients = tuple(self._enrolled(n) for n in range(PATIENTS))
+        self.patients = tuple(self._enrolled(n) for n in range(self.count))
         for one in self.patients:
             self._sick(one)
         for n in range(4):
@@ -182,8 +182,10 @@ class Planted:
             name=self.word("name of a proxy", f"proxy {n}").title(),
             role=Role.PROXY,
             contacts=(ContactPoint(system=TELEGRAM, value=f"@{self.word('chat of a proxy', f'proxy {n}')}"),),
+            title=self.word("title of a proxy", f"proxy {n}"),
             represents=(me,),
             limits=(),
+            consents=(),
         )
         self.house.enrol(son, event_id=f"enrol:{son.id}")
         self.house.commit(

@@ -25,7 +25,7 @@ proxy           self        read-chart read-vitals read-messages read-nudges
 proxy           represents  report read-access-log read-chart read-vitals read-nudges
 
 clinician       panel       list-patients read-chart read-vitals read-messages read-nudges set-limits withdraw-consent
-clinician       panel       read-page acknowledge resolve break-glass
+clinician       panel       read-page acknowledge resolve break-glass correct
 clinician       on-call     read-chart read-vitals read-page acknowledge resolve break-glass
 clinician       granted     read-chart read-vitals read-messages read-nudges break-glass
 clinician       expired     break-glass
@@ -33,7 +33,7 @@ clinician       other       break-glass
 
 care-manager    panel       list-patients read-chart read-vitals read-messages read-nudges set-nudge
 care-manager    panel       change-profile change-contact give-consent withdraw-consent
-care-manager    panel       read-page acknowledge resolve break-glass
+care-manager    panel       read-page acknowledge resolve break-glass correct
 care-manager    on-call     read-chart read-vitals read-page acknowledge resolve break-glass
 care-manager    granted     read-chart read-vitals read-messages read-nudges break-glass
 care-manager    expired     break-glass
@@ -60,8 +60,8 @@ tester          clinic      replay
 ROLES = "patient proxy clinician care-manager administrator operations tester stranger".split()
 SITUATIONS = "self represents unshared panel on-call granted expired other clinic".split()
 ACTIONS = """
-    list-patients read-chart read-vitals read-messages read-nudges set-nudge report read-page acknowledge resolve
-    set-limits change-profile change-contact give-consent withdraw-consent read-access-log read-audit export erase
+    list-patients read-chart read-vitals read-messages read-nudges set-nudge report correct read-page acknowledge
+    resolve set-limits change-profile change-contact give-consent withdraw-consent read-access-log read-audit export erase
     break-glass list-people enrol assign-panel change-role read-status replay
 """.split()
 PHI = {"read-chart", "read-vitals", "read-messages", "read-nudges"}

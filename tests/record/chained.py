@@ -126,6 +126,9 @@ class ChainInMemory:
         moved = [rows[-1] for key, rows in sorted(self.streams.items()) if rows[-1].seq > int(upto or "0")]
         return tuple(_head(row.link) for row in moved), str(self.seq)
 
+    def last_anchor(self) -> Anchor | None:
+        return next(reversed(list(self.anchors())), None)
+
     def anchors(self) -> Iterator[Anchor]:
         yield from list(self.kept)
 

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from data.record import moving, sqlite_moving
 from data.record.mongo import MongoRecord
 from tests.record import mongo_server
 from tests.record.keys import FixedKeys
+from tests.record.places import Places
 from tests.record.stores import KINDS, AnyRecord, Store
 
 
@@ -35,3 +37,17 @@ def mongo(url: str) -> Iterator[MongoRecord]:
     record = MongoRecord(url, FixedKeys())
     yield record
     record.close()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[Places]:
+    made = Places(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of two rows, so that every table has several."""
+    monkeypatch.setattr(moving, "_ROWS", 2)
+    monkeypatch.setattr(sqlite_moving, "_PAGE", 3)

@@ -18,9 +18,10 @@ class Proxy:
         self._server = (parts.hostname, parts.port or 27017)
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
-        self.url = parts._replace(
-            netloc=parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{port}")
-        ).geturl()
+        netloc = parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{port}")
+        # Of a replica set the driver would go round us to the members by their own names.
+        query = f"{parts.query}&directConnection=true".lstrip("&")
+        self.url = parts._replace(netloc=netloc, query=query).geturl()
         self.lost = 0
         self._wanted: bytes | None = None
         self._down = False

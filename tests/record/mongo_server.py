@@ -9,6 +9,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -132,3 +133,23 @@ def contents(url: str) -> dict[str, list[object]]:
         for base in (raw(url), raw_keys(url))
         for n in base.list_collection_names()
     }
+
+
+def main() -> int:
+    """Say which server would be tested: `python -m tests.record.mongo_server`. Exit code 2 when there is none."""
+    url = server()
+    if url is None:
+        sys.stderr.write(f"{NONE}\n")
+        return 2
+    try:
+        with MongoClient(url, serverSelectionTimeoutMS=5_000) as client:
+            version = client.server_info()["version"]
+    except PyMongoError as problem:
+        sys.stderr.write(f"the MongoDB of PHMS_TEST_MONGO does not answer ({type(problem).__name__}): start it\n")
+        return 2
+    sys.stdout.write(f"MongoDB {version} at {urlsplit(url).netloc.rpartition('@')[2]}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -282,6 +282,14 @@ def test_an_erasure_that_was_made_to_look_like_something_else_is_found(history: 
     assert faults(history) == [(JOURNAL, anna, 9, "swapped")]
 
 
+def test_a_feigned_erasure_does_not_excuse_what_was_taken_away(history: History) -> None:
+    anna = name(history, "anna")
+    rows = [replace(row, body=b"") for row in history.raw(JOURNAL, anna)]
+    history.forge(JOURNAL, anna, [*rows, replace(rows[-1], number=9, kind=ERASE, event="new")])
+    history.forge_chart(anna, 9, rows[-1].link)
+    assert faults(history) == [(JOURNAL, anna, 1, "gone")]
+
+
 @pytest.mark.parametrize("number", [0, -3])
 def test_a_row_before_the_first_is_found(number: int, history: History) -> None:
     anna = name(history, "anna")
@@ -598,7 +606,7 @@ def test_any_history_is_sound(acts: list[tuple[str, str]]) -> None:
     assert verify(made, [line_of(one, made.sealing) for one in made.kept]).sound
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.lists(ACTS, min_size=1, max_size=15), st.data())
 def test_any_byte_of_any_row_that_is_changed_is_found(acts: list[tuple[str, str]], data: st.DataObject) -> None:
     made = lived(acts)

@@ -57,7 +57,7 @@ def test_a_lost_answer_to_any_part_of_a_commit_does_it_exactly_once(
         prepare(each)
     wire.lose(_said(command, collection))
     written, unknown = until_done(lambda: commit(record))
-    assert unknown == wire.lost or command == "find", "reads are tried again by the driver itself"
+    assert unknown <= wire.lost, "the driver may have tried again by itself"
     assert written is (unknown == 0) or collection == "chart", "committed before, unless it was the very journal"
     assert not commit(record)
     commit(memory)
