@@ -13,7 +13,7 @@ from data.record.coding import decode
 from data.record.known import KnownCharts, KnownPeople
 from data.record.sqlite_file import open_file, roll_back, translated
 from data.record.sqlite_keys import SqliteKeys
-from data.sealing.keyring import ERASED, check_value
+from data.sealing.keyring import ERASED, HOUSE, check_value
 from data.sealing.sealing import Sealing
 
 T = TypeVar("T")
@@ -53,10 +53,16 @@ class SqliteBase:
     def _open_keys(self, keys: KeyStore) -> tuple[SqliteKeys, Sealing]:
         beside = self._path.with_name(f"{self._path.name}.keys")
         house = self._read("SELECT house FROM schema_version", ())[0][0]
+        lost = f"and without it nothing in {self._path.name} opens; restore it"
         if house is not None and not beside.exists():
-            raise BadFile(f"{beside}: is missing, and without it nothing in {self._path.name} opens; restore it")
+            raise BadFile(f"{beside}: is missing, {lost}")
+        # Nothing is made anew beside a record that was sealed: it would hide what is wrong.
+        if house is not None and not beside.stat().st_size:
+            raise BadFile(f"{beside}: is empty, {lost}")
         table = SqliteKeys(beside)
         try:
+            if house is not None and not table.keys_of(HOUSE):
+                raise BadFile(f"{beside}: is empty, {lost}")
             sealing = Sealing(keys, table)
             mark = check_value(sealing.keyring.house)
             with translated(self._path):

@@ -31,6 +31,7 @@ from data.record.sqlite import SqliteRecord
 from tests.acceptance.crashing import START, World
 from tests.record import mongo_server
 from tests.record.examples import LEASE, message, put, reading
+from tests.record.places import only_the_doctors
 from tests.record.test_upgrade import DUMP
 
 ANNA = "+15550001"
@@ -56,8 +57,7 @@ def target(request, tmp_path: Path) -> Iterator[str]:
     url = mongo_server.fresh_url()
     yield url
     mongo_server.drop(url)
-    # The last is the doctor's alone.
-    assert set(mongo_server.WATCH.take()) <= {"dbStats: is not on the list"}
+    only_the_doctors()
 
 
 def opened(where: str) -> Record:

@@ -61,8 +61,8 @@ ROLES = "patient proxy clinician care-manager administrator operations tester st
 SITUATIONS = "self represents unshared panel on-call granted expired other clinic".split()
 ACTIONS = """
     list-patients read-chart read-vitals read-messages read-nudges set-nudge report correct read-page acknowledge
-    resolve set-limits change-profile change-contact give-consent withdraw-consent read-access-log read-audit export erase
-    break-glass list-people enrol assign-panel change-role read-status replay
+    resolve set-limits change-profile change-contact give-consent withdraw-consent read-access-log read-audit export
+    erase break-glass list-people enrol assign-panel change-role read-status replay
 """.split()
 PHI = {"read-chart", "read-vitals", "read-messages", "read-nudges"}
 

@@ -24,7 +24,7 @@ from tests.record import mongo_server
 from tests.record.examples import MINUTE, NOW, due, message, put, sms
 from tests.record.filled import LATER, fill
 from tests.record.keys import FixedKeys
-from tests.record.mongo_watch import COMMANDS
+from tests.record.places import only_the_doctors
 from tests.record.stores import Crash, CrashAt
 
 SECOND = timedelta(seconds=1)
@@ -156,7 +156,7 @@ class TestTheCommand:
 
 @pytest.fixture(params=["sqlite", "mongo"])
 def record(request: pytest.FixtureRequest, tmp_path: Path):
-    """An empty record of either kind. What the check-up asks beyond the record's own list is allowed to it alone."""
+    """An empty record of either kind."""
     if request.param == "sqlite":
         made = SqliteRecord(tmp_path / "record.db", FixedKeys())
         yield made
@@ -167,8 +167,7 @@ def record(request: pytest.FixtureRequest, tmp_path: Path):
     yield mongo
     mongo.close()
     mongo_server.drop(url)
-    assert set(mongo_server.WATCH.take()) <= {"dbStats: is not on the list"}
-    assert "dbStats" not in COMMANDS
+    only_the_doctors()
 
 
 def checks(record, at=LATER) -> dict[str, tuple[State, str]]:
@@ -263,7 +262,7 @@ class TestMongoOnly:
         assert checks(again)["unfinished commits"] == (State.OK, "none")
         again.close()
         mongo_server.drop(url)
-        mongo_server.WATCH.take()
+        only_the_doctors()
 
     def test_an_index_that_is_missing(self) -> None:
         url = mongo_server.fresh_url()
@@ -272,7 +271,7 @@ class TestMongoOnly:
         assert checks(record)["indexes"] == (State.FAIL, "missing or altered: due.set")
         record.close()
         mongo_server.drop(url)
-        mongo_server.WATCH.take()
+        only_the_doctors()
 
 
 class TestLimits:

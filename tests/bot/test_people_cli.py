@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,8 @@ from bot.kept import open_kept
 from bot.operator import note_operator, operator
 from bot.settings import read_settings
 from data.errors import NotFound, Unavailable
-from data.model.people import Role
+from data.model.chart import Changes
+from data.model.people import ChannelKind, ContactPoint, ContactState, Role
 from data.record.memory import MemoryRecord
 from tests.acceptance.crashing import START, people
 from tests.bot.clinic import house
@@ -89,6 +91,61 @@ def test_a_role_is_changed_and_stays_a_colleagues(capsys):
     assert rows(capsys, "--role", "nia", "clinician", "--panel", "nia", "A-17")["nia"]["panel"] == 1
 
 
+def contacts(person_id):
+    (person,) = kept(lambda r: [p for p in r.people() if p.id == person_id])
+    return [(c.system.value, c.value, c.state.value) for c in person.contacts]
+
+
+def test_a_name_is_corrected_and_the_operator_stands_in_the_journal(capsys):
+    assert rows(capsys, "--rename", "A-17", "  Anna   Kask ", "--names")["A-17"]["name"] == "Anna Kask"
+    (entry,) = kept(lambda r: [e for e in r.journal("A-17") if e.actor == ME])
+    assert (entry.kind, entry.changes.person.name, entry.event_id.partition(":")[0]) == (
+        "people",
+        "Anna Kask",
+        "change-profile",
+    )
+    assert list(rows(capsys, "--rename", "Anna Kask", "Anna")) == ["A-17"]
+
+
+def test_an_address_is_corrected_in_its_place_or_added(capsys):
+    before = contacts("A-17")
+    assert [system for system, *_ in before] == ["sms"]
+    assert "A-17" in rows(capsys, "--contact", "a-17", "sms:+15559999")
+    assert contacts("A-17") == [("sms", "+15559999", "active")]
+    rows(capsys, "--contact", "A-17", "telegram:12345")
+    assert contacts("A-17") == [("sms", "+15559999", "active"), ("telegram", "12345", "active")]
+    assert kept(lambda r: r.person_at(ChannelKind.SMS, "+15559999").id) == "A-17"
+    assert kept(lambda r: r.person_at(ChannelKind.SMS, before[0][1])) is None
+    assert [e.event_id.partition(":")[0] for e in kept(lambda r: list(r.journal("A-17"))) if e.actor == ME] == [
+        "change-contact",
+        "change-contact",
+    ]
+
+
+def test_a_number_that_sent_stop_stays_silent_whoever_gets_it(capsys):
+    rows(capsys, "--contact", "A-17", "sms:+15558888")
+
+    def stop(record):
+        chart = record.chart("A-17")
+        stopped = replace(chart.person, contacts=(replace(chart.person.contacts[0], state=ContactState.STOPPED),))
+        record.commit(chart, "stop", "test", "test", Changes(person=stopped), START)
+
+    kept(stop)
+    rows(capsys, "--contact", "nia", "sms:+15558888")
+    assert contacts("nia") == [("sms", "+15558888", "stopped")]
+
+
+def test_two_addresses_of_a_kind_are_not_guessed_between(capsys):
+    def second(record):
+        chart = record.chart("A-17")
+        both = (*chart.person.contacts, ContactPoint(system=ChannelKind.SMS, value="+15557777"))
+        record.commit(chart, "second", "test", "test", Changes(person=replace(chart.person, contacts=both)), START)
+
+    kept(second)
+    assert main(["people", "--contact", "A-17", "sms:+15559999"]) == 2
+    assert "A-17 has 2 addresses for sms" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -98,6 +155,15 @@ def test_a_role_is_changed_and_stays_a_colleagues(capsys):
         (["--panel", "Anna", "A-17"], "nobody who works here is called 'Anna'"),
         (["--role", "Anna", "clinician"], "nobody who works here is called 'Anna'"),
         (["--role", "nia", "patient"], "is not a role of somebody who works here; allowed: clinician"),
+        (["--rename", "zoe", "Zoe Kask"], "nobody is called 'zoe'"),
+        (["--rename", "A-17", " - "], "a name needs letters and at most 100 characters"),
+        (["--rename", "A-17", "A" * 101], "a name needs letters and at most 100 characters"),
+        (["--contact", "zoe", "sms:+15559999"], "nobody is called 'zoe'"),
+        (["--contact", "A-17", "sms:5559999"], "not an address; write for example sms:+15550001"),
+        (["--contact", "A-17", "fax:+15559999"], "not an address"),
+        (["--contact", "A-17", "+15559999"], "not an address"),
+        (["--contact", "A-17", "telegram:"], "not an address"),
+        (["--rename", "A-17", "Anna Kask", "--contact", "A-17", "sms:x"], "not an address"),
         (["--role", "mia", "tester", "--panel", "nia", "Q-99"], "there is no patient with the code 'Q-99'"),
     ],
 )

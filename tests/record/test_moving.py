@@ -83,8 +83,8 @@ class TestEveryWay:
         assert target.committed("ben", "erase-ben")
         # Their old queue is emptied as far as they had it alone.
         assert [m.id for m in target.messages("anna")] == [m.id for m in source.messages("anna")]
-        put_person_again = target.holders(person("x", "+3").contacts[0].system, "+3")
-        assert put_person_again == ()
+        holders = target.holders(person("x", "+3").contacts[0].system, "+3")
+        assert holders == ()
 
     def test_the_next_erasure_finds_everything(self, places: Places, source: Sealed, other: str) -> None:
         source.keep(message("sms:alone", None, address="+2"))

@@ -44,7 +44,7 @@ def live(record: SqliteRecord, name: str) -> None:
         print("commit", n, flush=True)
         record.note_access(Access(subject=name, actor="clara", role="clinician", action="read-chart", at=NOW))
         print("access", n, flush=True)
-        print("code", n, record.reserve_code("clara", f"{name}/{n}", name, NOW), flush=True)
+        print("code", n, record.reserve_code(f"nurse of {name}", f"{name}/{n}", name, NOW), flush=True)
 
 
 def of(name: str, n: int) -> Changes:
@@ -63,7 +63,7 @@ def fill(path: Path, name: str) -> None:
     record = SqliteRecord(path, FixedKeys())
     put(record, f"{name}-0", of(name, 0), name)
     files = [file.stat().st_size for file in path.parent.iterdir()]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (max(files) + 300_000,) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(files) + 3_000_000,) * 2)
     n = 0
     try:
         while True:
