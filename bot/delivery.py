@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core.receive import NO_PROVIDER_LEFT, SENDER_LOST
+from bot.named import named
 from bot.trace import traced
 from data.model.communication import Category, Communication, SendState
 from data.model.event import ReceiptArrived
@@ -19,12 +20,15 @@ log = logging.getLogger("phms.delivery")
 
 # Waits after a refusal by every provider of the kind: doubling, at most a minute, for as long as the message lives.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(seconds=60)
+# What we send unasked waits so long at a time while the person's own words are not yet answered; a notice, which may
+# be of an emergency, so long in all: an inbox that is stuck must not silence it.
+HEARING, LONGEST_HEARING = timedelta(seconds=5), timedelta(minutes=10)
 
 
 def deliver_next(house: "House", lease: timedelta) -> bool:
-    """Send the most urgent message that may go now; False when there is none."""
+    """Send the most urgent message that may go now; False when there is none, or none could be claimed."""
     now = house.now()
-    claimed = house.record.claim_outbox(now, lease)
+    claimed = house.claimed("message to send", lambda: house.record.claim_outbox(now, lease))
     if claimed is None:
         return False
     row, claim = claimed
@@ -72,7 +76,26 @@ def _attempt(house: "House", row: Communication, now: datetime) -> Outcome | Non
         return Outcome(SendState.DROPPED, error="no such address")
     if address.state is not ContactState.ACTIVE:
         return Outcome(SendState.DROPPED, error=address.state.value)
-    return _through(house.carriers, address, row, now)
+    if _can_wait(row, now) and _has_written(house, person):
+        # What they wrote may be STOP or a withdrawal, and that counts from when it came in.
+        return Outcome(SendState.QUEUED, retry_at=now + HEARING)
+    return _through(house.carriers, address, named(row, house.person), now)
+
+
+def _can_wait(row: Communication, now: datetime) -> bool:
+    """A reminder waits as long as it is worth sending; what became of an emergency not longer than minutes."""
+    if row.category is Category.NOTICE:
+        return now < row.created_at + LONGEST_HEARING
+    return row.category is Category.NUDGE
+
+
+def _has_written(house: "House", person: Person) -> bool:
+    """Whether a message of theirs, or of whoever shares an address with them, is kept and not yet answered."""
+    queues = {person.id}
+    for contact in person.contacts:
+        queues.add(f"{contact.system}:{contact.value.strip()}")
+        queues.update(holder.id for holder in house.record.holders(contact.system, contact.value))
+    return any(house.record.waiting(queue) for queue in sorted(queues))
 
 
 def _address(person: Person, row: Communication) -> ContactPoint | None:

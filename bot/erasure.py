@@ -11,7 +11,6 @@ from datetime import datetime
 
 from bot.core.access import Action, Asker, may
 from bot.named_elsewhere import as_stranger, is_unanswered, names, without
-from bot.trace import traced
 from data.errors import BadInput, Conflict, NotFound, Unavailable
 from data.model.audit import Access
 from data.model.chart import Changes
@@ -56,9 +55,9 @@ class Request:
     force: bool = False
 
 
-def pseudonym(person_id: str) -> str:
-    """How an erased person is named in the certificate: who knows the id finds it, nobody reads the id in it."""
-    return traced(person_id)
+def pseudonym(record: Record, person_id: str) -> str:
+    """How an erased person is named in the certificate: with this record's keys an id finds it, nothing reads it."""
+    return record.pseudonym(f"erased {person_id}")
 
 
 def certificate_of(record: Record, person_id: str) -> Access | None:
@@ -163,7 +162,7 @@ def _certify(record: Record, request: Request) -> Access:
 def _note(record: Record, request: Request, action: str, what: str) -> Access:
     """A line in the clinic's own stream, under the person's pseudonym."""
     why = f"; {request.reason}" if request.reason else ""
-    reason = f"{pseudonym(request.subject)}: {what}{why}"
+    reason = f"{pseudonym(record, request.subject)}: {what}{why}"
     line = Access(
         subject=CLINIC,
         actor=request.who.id,
@@ -178,7 +177,7 @@ def _note(record: Record, request: Request, action: str, what: str) -> Access:
 
 
 def _lines(record: Record, action: str, person_id: str) -> Iterator[Access]:
-    mine = f"{pseudonym(person_id)}: "
+    mine = f"{pseudonym(record, person_id)}: "
     return (line for line in record.accesses(CLINIC) if line.action == action and line.reason.startswith(mine))
 
 
@@ -194,7 +193,7 @@ def _unlink(record: Record, request: Request, other: Person) -> None:
         person = chart.person
         if person is None or (less := without(person, gone)) == person:
             return
-        event_id = f"unlink:{pseudonym(gone)}@{chart.revision}"
+        event_id = f"unlink:{pseudonym(record, gone)}@{chart.revision}"
         try:
             record.commit(chart, event_id, "people", request.who.id, Changes(person=less), request.now)
         except Conflict:

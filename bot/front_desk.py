@@ -1,13 +1,13 @@
 """The front desk: who wrote a message, in which role, and which part of the core answers it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core.access import Action, Asker, may
 from bot.core.acknowledge import acknowledge
-from bot.core.commands import looks, obey, read_command
+from bot.core.commands import is_command, looks, obey, read_command
 from bot.core.desk import (
     Heading,
     OpenCode,
@@ -21,9 +21,13 @@ from bot.core.desk import (
 from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
+from bot.core.shared_number import writers
 from bot.core.who_saw import Looks, latest_looks, tell_who_saw
+from bot.lapsed import without_lapsed
+from bot.shared_desk import SharedDesk
 from bot.strangers import stranger_id
-from data.errors import Unavailable
+from bot.unread import answer_unread
+from data.errors import BadFile, Conflict, NotFound, Unavailable
 from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.conversation import Parse, RawMessage
@@ -31,6 +35,7 @@ from data.model.people import ContactPoint, Person, Role
 from nlu.carrier import carrier_word
 from nlu.consent import read_consent
 from nlu.safety import screen
+from scheduler.orders import Verb
 from scheduler.replies import read_reply
 
 if TYPE_CHECKING:
@@ -46,18 +51,19 @@ class FrontDesk:
 
     def __init__(self, house: "House") -> None:
         self._house = house
+        self._shared = SharedDesk(house, self)
 
     def answer(self, message: RawMessage) -> None:
-        """Think one message through and commit what it makes, on the one chart it is about."""
+        """Think one message through and commit what it makes, on the chart it is about."""
+        if self._answer_unread(message):
+            return
         person = self._sender(message)
         now = self._house.now()
-        if person.role in _PATIENTS:
-            parse = self._parse(message.text, person.language)
-            if self._asks_who_saw(message, person, parse, now):
-                self._answer_who_saw(message, person, now)
-            else:
-                kit, relatives = self._house.kit, self._relatives(message, person)
-                self._commit(person.id, message, now, lambda c, t: respond(c, message, parse, kit, t, now, relatives))
+        sharing = self._sharing(message, person)
+        if len(sharing) > 1:
+            self._shared.answer(message, sharing, now)
+        elif person.role in _PATIENTS:
+            self.answer_patient(message, person, now)
         else:
             self._answer_staff(message, person, now)
         if carrier_word(message.text) in ("stop", "start"):
@@ -68,29 +74,70 @@ class FrontDesk:
         try:
             person, now = self._sender(message), self._house.now()
             if person.role in _PATIENTS:
-                self._commit(person.id, message, now, lambda c, t: respond_plainly(c, message, self._house.kit, t, now))
+                sharing, kit = self._sharing(message, person), self._house.kit
+                if len(sharing) > 1 and screen(message.text):
+                    self._shared.answer_danger_plainly(message, sharing, now)
+                else:
+                    self.commit(person.id, message, now, lambda c, t: respond_plainly(c, message, kit, t, now))
                 return True
             if last_try:
                 self._say_to_staff(message, person, Heading(key="reply-not-understood"), now)
         except Exception as problem:
             log.error("message %s could not even be answered plainly: %s", message.id, type(problem).__name__)
-            return False
+            return self._answer_past(message, problem)
         return last_try
 
+    def _answer_past(self, message: RawMessage, problem: Exception) -> bool:
+        """Answer past a record that cannot be read; an emergency whatever the problem is, but for a store at rest."""
+        unreadable = isinstance(problem, BadFile | NotFound)
+        if isinstance(problem, Conflict | Unavailable) or not (unreadable or screen(message.text)):
+            return False
+        try:
+            answer_unread(self._house, message)
+        except Exception as again:
+            log.error("message %s could not be answered at all: %s", message.id, type(again).__name__)
+            return False
+        return True
+
+    def _answer_unread(self, message: RawMessage) -> bool:
+        """Answer for those at this address who cannot be read; False when somebody who can be is to be answered."""
+        record = self._house.record
+        if not record.unread_at(message.channel, message.address):
+            return False
+        known = any(p.role is not Role.STRANGER for p in record.holders(message.channel, message.address))
+        if not known or screen(message.text):
+            answer_unread(self._house, message)
+        return not known
+
+    def _sharing(self, message: RawMessage, writer: Person) -> tuple[Person, ...]:
+        """The patients and proxies of whom any may have written, where a patient or a proxy did."""
+        if writer.role not in (Role.PATIENT, Role.PROXY):
+            return ()
+        return writers(self._house.record.holders(message.channel, message.address))
+
+    def answer_patient(
+        self, message: RawMessage, person: Person, now: datetime, shown: Callable[[Changes], Changes] = lambda c: c
+    ) -> None:
+        """Answer as if `person` wrote; `shown` is laid over what that makes."""
+        parse = self.parse(message.text, person.language)
+        if self._asks_who_saw(message, person, parse, now):
+            self._answer_who_saw(message, person, now, shown)
+        else:
+            kit, relatives = self._house.kit, self._relatives(message, person)
+            self.commit(person.id, message, now, lambda c, t: shown(respond(c, message, parse, kit, t, now, relatives)))
+
     def _sender(self, message: RawMessage) -> Person:
-        """Who wrote. On a phone that several share, staff speak by codes and commands, and patients otherwise.
+        """Who wrote. On a phone that staff and patients share, staff speak by codes and commands, else a patient does.
 
         Someone unknown is put down as a stranger with nothing but the address.
         """
         holders = self._house.record.holders(message.channel, message.address)
         staff = [p for p in holders if p.role not in _PATIENTS]
-        patients = [p for p in holders if p.role in (Role.PATIENT, Role.PROXY)]
+        patients = writers(holders)
         if staff and patients:
-            reply = read_reply(message.text)
-            speaks_as_staff = message.text.startswith("/") or (reply is not None and not screen(message.text))
-            return staff[0] if speaks_as_staff else patients[0]
+            return staff[0] if self._speaks_as_staff(message, staff[0]) else patients[0]
         if holders:
-            return (patients or staff or list(holders))[0]
+            return (patients or staff or holders)[0]
         stranger = Person(
             id=stranger_id(self._house.record, message.channel, message.address),
             code="unknown",
@@ -103,6 +150,19 @@ class FrontDesk:
         self._house.enrol(stranger, event_id=f"stranger:{message.channel}:{message.address}")
         return stranger
 
+    def _speaks_as_staff(self, message: RawMessage, who: Person) -> bool:
+        """Whether a text from a phone shared with a patient is a colleague's.
+
+        Words that raise an alarm are the patient's, whatever they begin with, but for what was done about a page: the
+        code of one that went to this colleague, "done", and the outcome.
+        """
+        reply = read_reply(message.text)
+        if not screen(message.text):
+            return message.text.startswith("/") or reply is not None
+        if reply is None or reply.code is None or reply.verb is not Verb.DONE:
+            return False
+        return self._house.record.code_use(who.id, reply.code, self._house.now()) is not None
+
     def _spread_carrier_word(self, message: RawMessage, writer: Person, now: datetime) -> None:
         """STOP and START belong to the number, so they hold for everyone who shares it."""
         word = carrier_word(message.text) or ""
@@ -112,9 +172,9 @@ class FrontDesk:
 
         for other in self._house.record.holders(message.channel, message.address):
             if other.id != writer.id:
-                self._commit(other.id, message, now, kept)
+                self.commit(other.id, message, now, kept)
 
-    def _parse(self, text: str, language: str) -> Parse:
+    def parse(self, text: str, language: str) -> Parse:
         """What the parser says; a parser that is down or broken blocks nothing: the patient hears that it is."""
         try:
             return self._house.parser.parse(text, language)
@@ -133,21 +193,22 @@ class FrontDesk:
     def _answer_staff(self, message: RawMessage, who: Person, now: datetime) -> None:
         word = carrier_word(message.text)
         if word in ("stop", "start"):
-            self._commit(
+            self.commit(
                 who.id, message, now, lambda c, t: staff_carrier_word(c, message, word, self._house.kit, t, now)
             )
             return
+        in_need = bool(screen(message.text))
         if not who.active:
-            self._say_to_staff(message, who, Heading(key="not-on-staff"), now)
+            self._say_to_staff(message, who, Heading(key="emergency-staff" if in_need else "not-on-staff"), now)
             return
-        if message.text.startswith("/"):
+        if message.text.startswith("/") and not (in_need and not is_command(message.text)):
             self._obey(message, who, now)
             return
         reply = read_reply(message.text)
         uses = self._house.record.codes_of(who.id, now - timedelta(days=30))
         if any(self._house.record.committed(subject, message.id) for subject in {who.id, *(u.subject for u in uses)}):
             return
-        if reply is None and screen(message.text):
+        if reply is None and in_need:
             self._say_to_staff(message, who, Heading(key="emergency-staff"), now)
             return
         asker, opened = self._asker(who, now)
@@ -161,7 +222,7 @@ class FrontDesk:
             self._say_to_staff(message, who, heading, now, code, opened)
             return
         subject, escalation_id = heading.use.subject, heading.use.escalation_id
-        self._commit(
+        self.commit(
             subject,
             message,
             now,
@@ -170,7 +231,7 @@ class FrontDesk:
 
     def _asker(self, who: Person, now: datetime) -> tuple[Asker, tuple[OpenCode, ...]]:
         """The sender for the policy, with the pages they hold an open code of and may read."""
-        opened, paged = [], set[str]()
+        who, opened, paged = without_lapsed(self._house.record, who, now), [], set[str]()
         for use in self._house.record.codes_of(who.id, now - timedelta(days=30)):
             chart = self._house.record.chart(use.subject, observations=False)
             found = open_code(use, chart, who)
@@ -189,7 +250,7 @@ class FrontDesk:
         if self._house.record.committed(chart_of, message.id):
             return
         self._note(looks(command, asker, message.channel))
-        self._commit(
+        self.commit(
             chart_of, message, now, lambda c, t: obey(c, message, asker, command, people, self._house.kit, t, now)
         )
 
@@ -203,7 +264,9 @@ class FrontDesk:
         asks = parse.intent == "who-saw" and not parse.readings and not parse.entities
         return asks and may(person, Action.READ_ACCESS_LOG, person, now) and not screen(message.text)
 
-    def _answer_who_saw(self, message: RawMessage, person: Person, now: datetime) -> None:
+    def _answer_who_saw(
+        self, message: RawMessage, person: Person, now: datetime, shown: Callable[[Changes], Changes]
+    ) -> None:
         """The looks at the data of whoever asks, or, for a proxy, of those who agreed that the proxy may know."""
         if self._house.record.committed(person.id, message.id):
             return
@@ -215,7 +278,8 @@ class FrontDesk:
         if len(shared) < len(spoken_for):
             self._note([asker.look(log, person.id, via, permitted=False)])
         self._note(asker.look(log, p.id, via, reason=asker.why(p)) for p in subjects)
-        self._commit(person.id, message, now, lambda c, t: tell_who_saw(c, message, seen, self._house.kit, t, now))
+        kit = self._house.kit
+        self.commit(person.id, message, now, lambda c, t: shown(tell_who_saw(c, message, seen, kit, t, now)))
 
     def _looks_at(self, patient: Person) -> Looks:
         accesses = latest_looks(self._house.record.accesses(patient.id), patient)
@@ -231,9 +295,10 @@ class FrontDesk:
         code: str = "",
         opened: tuple[OpenCode, ...] = (),
     ) -> None:
-        self._commit(
+        self.commit(
             who.id, message, now, lambda c, t: answer_staff(c, message, heading, code, opened, self._house.kit, t, now)
         )
 
-    def _commit(self, subject: str, message: RawMessage, now: datetime, decide: "Decide") -> None:
+    def commit(self, subject: str, message: RawMessage, now: datetime, decide: "Decide") -> None:
+        """Commit what a message makes on one chart."""
         self._house.commit(subject, message.id, "message", message.person_id or message.order, now, decide)

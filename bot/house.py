@@ -5,16 +5,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import TypeVar
 
 from bot.core.enrol import enrol
 from bot.core.fire import fire
 from bot.core.kit import Kit, Team
 from bot.core.observe import observe
 from bot.core.receive import receive
+from bot.core.shared_number import writers
 from bot.delivery import deliver_next
+from bot.door import kept_address, kept_id, kept_text
 from bot.front_desk import FrontDesk
 from bot.trace import traced
-from data.errors import BadInput, Conflict, NotFound, Unavailable
+from bot.unread import tell_of
+from data.errors import BadFile, BadInput, Conflict, NotFound, Unavailable
 from data.model.chart import Changes, Chart
 from data.model.communication import SendState
 from data.model.conversation import RawMessage
@@ -22,7 +26,7 @@ from data.model.event import DueFired, PersonChanged, ReadingsArrived, ReceiptAr
 from data.model.observation import Observation
 from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Purpose, Role
 from data.model.plan import Activity
-from data.ports import Channel, Claim, Clock, Parser, Record
+from data.ports import Channel, Claim, Clock, Parser, Record, Spoilt
 
 log = logging.getLogger("phms.house")
 
@@ -35,6 +39,7 @@ MOST_ATTEMPTS = 3
 _TAKEN = "this id belonged to somebody who was erased; choose another"
 
 Decide = Callable[[Chart, Team], Changes]
+T = TypeVar("T")
 
 
 class House:
@@ -50,6 +55,8 @@ class House:
         self.kit = kit
         self.parser = parser
         self.front_desk = FrontDesk(self)
+        # Spoilt rows that the clinic was told of: safe to lose, for the record knows it too.
+        self._told: set[Spoilt] = set()
 
     # Doors: what comes in is kept or committed before the caller is answered.
 
@@ -74,21 +81,33 @@ class House:
         )
 
     def hear(self, channel: ChannelKind, address: str, text: str, provider_message_id: str) -> bool:
-        """Keep an inbound message for ever; False when the provider sent it before. Thinking comes later."""
-        person = self.record.person_at(channel, address)
+        """Keep an inbound message for ever; False when the provider sent it before. Thinking comes later.
+
+        No words are refused (see `bot.door`). Only a store that cannot keep them raises (`Unavailable`): send again.
+        """
+        address = kept_address(address)
         message = RawMessage(
-            id=f"{channel}:{provider_message_id}",
+            id=f"{channel}:{kept_id(provider_message_id)}",
             channel=channel,
-            address=address.strip(),
-            text=text,
+            address=address,
+            text=kept_text(text),
             received_at=self.now(),
-            person_id=person.id if person else None,
+            person_id=self._writer(channel, address),
         )
         try:
             return self.record.keep(message)
-        except NotFound:
-            # Erased at this very moment: the address is nobody's now.
+        except (NotFound, BadFile):
+            # Erased at this very moment, or without a key that opens: it waits in the queue of the address.
             return self.record.keep(replace(message, person_id=None))
+
+    def _writer(self, channel: ChannelKind, address: str) -> str | None:
+        """In whose queue a message stands; None where nobody has the address, or nobody there can be read."""
+        try:
+            person = self.record.person_at(channel, address)
+        except (BadFile, NotFound, Unavailable) as problem:
+            log.error("nobody could be looked up at an address (%s); the message is kept", type(problem).__name__)
+            return None
+        return person.id if person else None
 
     def stream(self, subject: str, observations: tuple[Observation, ...], *, batch_id: str) -> None:
         """Take in a batch of readings of one patient; the same batch of the same source again changes nothing."""
@@ -132,7 +151,7 @@ class House:
         What is ready to leave goes first: an emergency's text never waits for a queue of other people's messages.
         """
         for done in range(most):
-            if not (self.work_delivery() or self.work_due() or self.work_message()):
+            if not (self.work_delivery() or self.work_due() or self.work_message() or self.work_spoilt()):
                 return done
         return most
 
@@ -142,7 +161,7 @@ class House:
 
     def work_message(self) -> bool:
         """Answer the next message: per person strictly in order. One that breaks is kept and tried again."""
-        claimed = self.record.claim_message(self.now(), LEASE)
+        claimed = self.claimed("message", lambda: self.record.claim_message(self.now(), LEASE))
         if claimed is None:
             return False
         message, claim = claimed
@@ -156,28 +175,68 @@ class House:
             log.error("message %s could not be thought through: %s", message.id, type(problem).__name__)
             if not self.front_desk.answer_plainly(message, last_try=claim.attempt >= MOST_ATTEMPTS):
                 return True
-        self.record.finish_message(claim, forget=not keep)
+        self._finish(message, claim, forget=not keep)
         return True
+
+    def _finish(self, message: RawMessage, claim: Claim, *, forget: bool) -> None:
+        try:
+            self.record.finish_message(claim, forget=forget)
+        except (BadFile, NotFound) as problem:
+            # Answered it is; that its words could not be taken out must not make it come again for ever.
+            log.error("the words of message %s could not be forgotten: %s", message.id, type(problem).__name__)
+            self.record.finish_message(claim)
+
+    def claimed(self, what: str, claim: Callable[[], T | None]) -> T | None:
+        """What a queue gives; None also where it could not be asked, so that the other queues are worked."""
+        try:
+            return claim()
+        except (Conflict, Unavailable):
+            raise
+        except Exception as problem:
+            log.error("no %s could be claimed: %s", what, type(problem).__name__)
+            return None
+
+    def work_spoilt(self) -> bool:
+        """Tell the clinic of rows that were met and do not open; each is told once."""
+        new = [row for row in self.record.spoilt() if row not in self._told]
+        for row in new:
+            try:
+                tell_of(self, row)
+            except (Conflict, Unavailable):
+                raise
+            except Exception as problem:
+                log.error("nobody could be told of a spoilt row in %s: %s", row.table, type(problem).__name__)
+            self._told.add(row)
+        return bool(new)
 
     def _keeps_words(self, message: RawMessage, claim: Claim) -> bool:
         """Whether what was written may stay: of staff, and of patients who had agreed to monitoring when they wrote.
 
-        Asked before the answer, which may itself be that somebody agrees. Of a stranger only the address stays.
+        Asked before the answer, which may itself be that somebody agrees. Of a stranger only the address stays. Of
+        several who share the number each must have agreed: whose words they are is not known.
         """
         holders = self.record.holders(message.channel, message.address)
-        patient = next((p for p in holders if p.role in (Role.PATIENT, Role.PROXY)), None)
-        if patient is None:
+        patients = writers(holders)
+        if not patients:
             return any(p.role is not Role.STRANGER for p in holders)
+        asked = [p for p in patients if p.role is Role.PATIENT] or patients
+        return all(self._had_agreed(p, message, claim) for p in asked)
+
+    def _had_agreed(self, patient: Person, message: RawMessage, claim: Claim) -> bool:
         if claim.attempt > 1 and self.record.committed(patient.id, message.id):
             # An earlier worker died after the answer: what counts is how it was before.
             entries = takewhile(lambda entry: entry.event_id != message.id, self.record.journal(patient.id))
-            patient = [entry.changes.person for entry in entries if entry.changes.person][-1]
+            try:
+                patient = [entry.changes.person for entry in entries if entry.changes.person][-1]
+            except BadFile:
+                log.error("what %s had agreed to cannot be read; the words of a message go", traced(patient.id))
+                return False
         return patient.consents_to(Purpose.MONITORING)
 
     def work_due(self) -> bool:
         """Fire the next timer. One that breaks is tried again when its lease has lapsed, and holds up nobody else."""
         now = self.now()
-        claimed = self.record.claim_due(now, LEASE)
+        claimed = self.claimed("timer", lambda: self.record.claim_due(now, LEASE))
         if claimed is None:
             return False
         due, _ = claimed

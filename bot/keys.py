@@ -93,6 +93,19 @@ def key_table(settings: Settings, store: "RootKeys") -> Iterator[KeyTable]:
         opened.close()
 
 
+def unkeyed(settings: Settings, store: "RootKeys") -> int:
+    """How many persons the record in force has whose key is not in its table; 0 where only the table is there."""
+    from data.record.open_record import is_there, open_record  # noqa: PLC0415
+
+    if not is_there(settings.store_url):
+        return 0
+    record = open_record(settings.store_url, store)
+    try:
+        return len(record.unkeyed())
+    finally:
+        record.close()
+
+
 def _is_sealed(where: str) -> bool:
     """Whether a record with keys is there already; nothing is made."""
     from data.record.open_record import file_of, is_there  # noqa: PLC0415

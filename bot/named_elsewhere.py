@@ -1,6 +1,7 @@
 """Where a person stands outside their own chart: under their addresses, and in what is kept of others."""
 
 import re
+import unicodedata
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,9 +48,21 @@ def without(person: Person, gone: str) -> Person:
 
 def names(text: str, person: Person) -> bool:
     """Whether a text names the person: by a part of the name, the code, the id or an address."""
-    parts = [part for part in re.findall(r"\w+", person.name) if len(part) > 2]
-    names = {name.casefold() for name in (*parts, person.code, person.id) if name}
-    said = text.casefold()
+    parts = [part for part in re.findall(r"\w+", _bare(person.name)) if len(part) > 2]
+    names = {_bare(name) for name in (*parts, person.code, person.id) if name}
+    said, digits = _bare(text), re.sub(r"\D", "", text)
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) for name in names):
         return True
-    return any(contact.value.strip().casefold() in said for contact in person.contacts if contact.value.strip())
+    addresses = [contact.value.strip() for contact in person.contacts if contact.value.strip()]
+    numbers = (re.sub(r"\D", "", address)[-_TOLD_APART:] for address in addresses)
+    return any(_bare(a) in said for a in addresses) or any(len(n) >= 6 and n in digits for n in numbers)
+
+
+# The last digits of a telephone number tell people apart, however its beginning is written.
+_TOLD_APART = 8
+
+
+def _bare(text: str) -> str:
+    """Without case and accents."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in apart if not unicodedata.combining(sign))

@@ -1,7 +1,9 @@
 """A conversation at the terminal: speak as anyone, see what everyone hears, skip time where it is virtual."""
 
 import difflib
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,9 +11,15 @@ from bot.cli.assess import describe
 from bot.house import House
 from data.clock import SimulatedClock
 from data.durations import parse_duration, say_duration
-from data.errors import BadInput
+from data.errors import BadFile, BadInput, Conflict, Unavailable
 from data.model.communication import Communication
 from data.model.people import ContactPoint, Person, Role
+from nlu.safety import screen
+
+log = logging.getLogger("phms.terminal")
+
+# A store that is locked, gone or spoilt; another that was quicker all the time.
+_DOWN = (Unavailable, BadFile, Conflict)
 
 HELP = """  Write as the person shown before the colon. Lines that begin with a colon steer the terminal:
   :as NAME    speak as somebody else (:who lists everyone)
@@ -20,6 +28,16 @@ HELP = """  Write as the person shown before the colon. Lines that begin with a 
   :who        everyone of the clinic
   :quit       leave
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What somebody said that the record could not keep yet, with the id it has whenever it is tried again."""
+
+    speaker: Person
+    contact: ContactPoint
+    text: str
+    id: str
 
 
 class Terminal:
@@ -31,6 +49,7 @@ class Terminal:
         self._house: House | None = None
         self._speaker: Person | None = None
         self._said = 0
+        self._unkept: list[_Words] = []
 
     def enter(self, house: House, speaker: str) -> None:
         """Begin to speak as `speaker` in `house`. Raises `BadInput` when there is nobody of that name."""
@@ -67,6 +86,9 @@ class Terminal:
                 self._say(text)
         except BadInput as problem:
             self._write(f"  {problem}\n")
+        except _DOWN as problem:
+            log.error("a line could not be followed: %s", type(problem).__name__)
+            self._write("  The record does not answer; please try again in a moment.\n")
         return True
 
     def speak_as(self, name: str) -> None:
@@ -85,12 +107,60 @@ class Terminal:
         speaker = self._speaker
         if speaker is None or not speaker.contacts:
             raise BadInput("this person has no phone or chat to write from")
-        contact = speaker.contacts[0]
         self._said += 1
-        self.house.hear(
-            contact.system, contact.value, text, f"terminal-{self.house.now().timestamp():.6f}-{self._said}"
-        )
-        self.house.settle()
+        message_id = f"terminal-{self.house.now().timestamp():.6f}-{self._said}"
+        words = _Words(speaker, speaker.contacts[0], text, message_id)
+        # What was said before it comes first.
+        self._unkept.append(words)
+        if not self._keep_words():
+            self._write(
+                "  The record does not answer: this is NOT kept yet. I keep trying while this session is open.\n"
+            )
+            self._warn(words)
+        elif self._settled() is None:
+            self._write("  This is kept, but the record does not answer now: the reply comes later.\n")
+            self._warn(words)
+
+    def tick(self) -> bool:
+        """Try again what could not be kept, and do what has become due; whether anything was done."""
+        waited = bool(self._unkept)
+        if not self._keep_words():
+            return False
+        if waited:
+            self._write("  What was said is kept now.\n")
+        return bool(self._settled()) or waited
+
+    @property
+    def unkept(self) -> int:
+        """How many messages the record has not kept yet."""
+        return len(self._unkept)
+
+    def _keep_words(self) -> bool:
+        """Hand over what waits, in order; whether nothing waits any more."""
+        while self._unkept:
+            words = self._unkept[0]
+            try:
+                self.house.hear(words.contact.system, words.contact.value, words.text, words.id)
+            except _DOWN as problem:
+                log.error("a message could not be kept: %s", type(problem).__name__)
+                return False
+            self._unkept.pop(0)
+        return True
+
+    def _settled(self) -> int | None:
+        """How much was done of what is due; None when the record does not answer."""
+        try:
+            return self.house.settle()
+        except _DOWN as problem:
+            log.error("what is due could not be done: %s", type(problem).__name__)
+            return None
+
+    def _warn(self, words: _Words) -> None:
+        """The emergency sentence, from the words alone: nobody in danger waits for a record."""
+        if screen(words.text):
+            texts, speaker = self.house.kit.texts, words.speaker
+            number = texts.emergency_number(speaker.zone)
+            self._write(f"  {texts.say('emergency-not-told', speaker.language, number=number)}\n")
 
     def _steer(self, order: str) -> bool:
         word, _, rest = order.partition(" ")

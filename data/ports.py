@@ -68,11 +68,27 @@ class Tended:
     relieved: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoilt:
+    """A stored row that does not open: altered, or its key is missing. `owner` and `row` are names that tell nothing.
+
+    `subject` is the id of the person whose message it is, where that can be read.
+    """
+
+    table: str
+    owner: str
+    row: str
+    subject: str = ""
+
+
 class Record(Protocol):
     """The whole record behind one narrow port: few reads, one write (`commit`), claims for workers.
 
     Every method may raise `Unavailable`; after that the outcome is unknown and the same call is safe to repeat.
     All instants are aware UTC.
+
+    A row that does not open (it was altered, or its key is missing) stands in nobody's way: a claim leases it and goes
+    on to the next, lists leave it out, and what can be made anew from the chart or the journal is. See `spoilt`.
     """
 
     def keep(self, message: RawMessage) -> bool:
@@ -86,6 +102,9 @@ class Record(Protocol):
 
         With `forget` its words go at the same time and only its id stays, so that it is known when it comes again.
         """
+
+    def waiting(self, order: str) -> bool:
+        """Whether a message of that queue (`RawMessage.order`) is kept and not finished, leased or not."""
 
     def messages(self, subject: str) -> Iterator[RawMessage]:
         """Every message kept of a person, oldest first, but for those whose words were forgotten."""
@@ -101,7 +120,7 @@ class Record(Protocol):
         """Measured values with `since` <= effective_at < `until`, oldest first.
 
         A correction (another value for the same id) replaces the value within its hour, and wherever the chart
-        still carries it.
+        still carries it; what was entered in error is left out.
         """
 
     def hours(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Hour, ...]:
@@ -188,6 +207,18 @@ class Record(Protocol):
         The journal's own copies of samples older than `full` go too. Nothing of the last 8 days is touched: `full` must
         be longer, and `keep` no shorter than it; raises `BadInput` otherwise.
         """
+
+    def spoilt(self) -> tuple[Spoilt, ...]:
+        """The rows that this process met and could not open, each until it opens."""
+
+    def unread_at(self, system: ChannelKind, value: str) -> tuple[str, ...]:
+        """The names (as in `Spoilt.owner`) of those whom `holders` leaves out, for they do not open."""
+
+    def unkeyed(self) -> tuple[str, ...]:
+        """The names of all persons who have a chart and no key that opens it. Reads the whole table of keys."""
+
+    def pseudonym(self, text: str) -> str:
+        """Twelve characters that stand for an address or an id; who lacks the keys cannot find out for which."""
 
     def recover(self) -> int:
         """Write whatever a crash left half written, for everybody; the number of commits that needed it.

@@ -113,44 +113,40 @@ def read_correction(text: str, language: str) -> Correction | None:
 
 def _read(tokens: Tokens, language: str) -> Correction | None:
     words = correction_words(language)
+    back, erase, marks = (matcher.find(tokens) for matcher in (words.back, words.erase, words.marks))
+    for hit in back:
+        if all(tokens.words[at] in words.polite for at in _beside(tokens, (hit,))):
+            return Correction(withdraws=True, back=True)
+    if not erase and not marks:
+        return None
     names = _names(tokens, language)
     named = frozenset(at for hit in names for at in range(hit.first, hit.last + 1))
     codes = tuple(dict.fromkeys(hit.key for hit in names))
-    if found := _withdrawn(tokens, words, named, codes):
+    if erase and (found := _erased(tokens, erase, words, named, codes)):
         return found
-    marks = _apart(words.marks.find(tokens))
     if not marks:
         return None
     if "%" in tokens.folded.plain:
         codes = (_PERCENT,)
+    marks = _apart(marks)
     return _corrected(list(_parts(tokens, marks, words, named, language)), {mark.key for mark in marks}, codes)
 
 
-# Withdrawn
-
-
-def _withdrawn(tokens: Tokens, words: _Words, named: frozenset[int], codes: tuple[str, ...]) -> Correction | None:
-    """ "Delete my last reading", where a reading is named, or "that was not me"."""
-    for hit in words.back.find(tokens):
-        if all(tokens.words[at] in words.polite for at in _beside(tokens, (hit,))):
-            return Correction(withdraws=True, back=True)
-    hits = words.erase.find(tokens)
-    if not hits:
-        return None
+def _erased(
+    tokens: Tokens, hits: list[Hit], words: _Words, named: frozenset[int], codes: tuple[str, ...]
+) -> Correction | None:
+    """ "Delete my last reading": a word for a reading or the name of one must be there, and nothing that is else."""
     beside = _beside(tokens, hits)
-    numbers = [value for at in beside if (value := number_at(tokens, at)) is not None]
-    others = [tokens.words[at] for at in beside if at not in named and number_at(tokens, at) is None]
-    if not (named or words.things & set(others)) or not set(others) <= words.polite | words.things:
+    numbers = tuple(value for at in beside if (value := number_at(tokens, at)) is not None)
+    others = {tokens.words[at] for at in beside if at not in named and number_at(tokens, at) is None}
+    if not (named or words.things & others) or not others <= words.polite | words.things:
         return None
-    return Correction(withdraws=True, codes=codes, was=tuple(numbers))
+    return Correction(withdraws=True, codes=codes, was=numbers)
 
 
 def _beside(tokens: Tokens, hits: Iterable[Hit]) -> list[int]:
     inside = {at for hit in hits for at in range(hit.first, hit.last + 1)}
     return [at for at in range(len(tokens.words)) if at not in inside]
-
-
-# Corrected
 
 
 @dataclass(frozen=True, slots=True)

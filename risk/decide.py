@@ -168,8 +168,10 @@ def _last_closed(chart: Chart, family: str) -> Flag | None:
 
 
 def _just_written(chart: Chart, rules: Rules, now: datetime) -> set[tuple[str, datetime]]:
-    """Earlier typed readings that came to be known only now: corrected ones keep their time, and what they say now no
-    closing has seen."""
+    """Typed readings of earlier that say what they say only since now: no closing has seen it.
+
+    A corrected one keeps the time at which it was measured.
+    """
     if all(flag.state is not FlagState.CLOSED for flag in chart.flags):
         return set()
     rows = (o for o in chart.observations if o.effective_at < o.received_at == now)

@@ -15,8 +15,9 @@ from data.errors import BadInput
 if TYPE_CHECKING:
     from data.model.people import Person
     from data.ports import Record
+    from data.record.agreement import Disagreement
     from data.record.chain import Chained
-    from data.record.verify import Fault, Verdict
+    from data.record.verify import Verdict
 
 HELP = "Check the audit trail (verify), read what it says of a person (trail), note how far it has got (anchor)."
 EXAMPLE = 'phms audit verify        Later: phms audit trail A-17 --since 2026-11-01 --reason "asked for by the patient"'
@@ -96,6 +97,7 @@ def _chained(record: "Record") -> "Chained":
 
 
 def _verify(options: argparse.Namespace, settings: Settings, record: "Record", now: Callable[[], datetime]) -> int:
+    from data.record.agreement import disagreements
     from data.record.verify import verify
 
     path = _anchors_file(options, settings)
@@ -103,15 +105,22 @@ def _verify(options: argparse.Namespace, settings: Settings, record: "Record", n
     progress = _Progress(now)
     try:
         verdict = verify(_chained(record), outside or (), now=now(), told=progress.say)
+        beside = tuple(disagreements(record))
     finally:
         progress.done()
-    codes = _codes(record, verdict.faults)
+    codes = _codes(record, {*(fault.subject for fault in verdict.faults), *(each.subject for each in beside)})
     if options.json:
-        sys.stdout.write(json.dumps(_verdict(verdict, codes, outside is not None)) + "\n")
+        told = _verdict(verdict, codes, outside is not None)
+        told["sound"] = verdict.sound and not beside
+        told["disagreements"] = [
+            {"table": d.table, "subject": d.subject, "code": codes.get(d.subject), "row": d.row, "what": d.what}
+            for d in beside
+        ]
+        sys.stdout.write(json.dumps(told) + "\n")
     else:
-        for line in _told(verdict, codes, path, found=outside is not None):
+        for line in (*_beside(beside, codes), *_told(verdict, codes, path, found=outside is not None)):
             sys.stdout.write(f"{line}\n")
-    return 0 if verdict.sound else 1
+    return 0 if verdict.sound and not beside else 1
 
 
 def _lines(path: Path, *, asked: bool) -> list[str] | None:
@@ -127,17 +136,33 @@ def _lines(path: Path, *, asked: bool) -> list[str] | None:
     return text.splitlines()
 
 
-def _codes(record: "Record", faults: "tuple[Fault, ...]") -> dict[str, str]:
-    """The codes of those whose streams are bad, as far as people can still be read."""
+def _codes(record: "Record", subjects: set[str]) -> dict[str, str]:
+    """The codes of those of whom something is bad, as far as people can still be read."""
     from data.errors import PhmsError
 
-    if not any(fault.subject for fault in faults):
+    if not any(subjects):
         return {}
     name = _chained(record).sealing.name
     try:
         return {name("person", person.id): person.code for person in record.people()}
     except PhmsError:
         return {}
+
+
+def _beside(beside: "tuple[Disagreement, ...]", codes: dict[str, str]) -> Iterator[str]:
+    """What is stored beside the charts and is not what they say."""
+    from data.record.verify import MOST_TOLD
+
+    for each in beside[:MOST_TOLD]:
+        code = codes.get(each.subject)
+        yield f"{each} ({code})" if code else str(each)
+    if len(beside) > MOST_TOLD:
+        yield f"and {len(beside) - MOST_TOLD:,} more"
+    if beside:
+        yield (
+            f"{len(beside):,} rows are not what the charts say. Keep a copy of the record for inspection; "
+            "the next start puts right what it can."
+        )
 
 
 def _told(verdict: "Verdict", codes: dict[str, str], path: Path, *, found: bool) -> Iterator[str]:

@@ -59,7 +59,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def converse(terminal: "Terminal", keyboard: TextIO, upkeep: "Upkeep | None" = None) -> None:
-    """Lines from the keyboard, and in between whatever time brings: pages, reminders, reports."""
+    """Lines from the keyboard, and in between whatever time brings: pages, reminders, reports.
+
+    Raises `Unavailable` at the end when something that was said could not be kept.
+    """
     interactive = keyboard.isatty()
     while True:
         if interactive:
@@ -68,7 +71,13 @@ def converse(terminal: "Terminal", keyboard: TextIO, upkeep: "Upkeep | None" = N
             _wait(terminal, keyboard, upkeep)
         text = keyboard.readline()
         if not text or not terminal.line(text):
-            return
+            break
+    if terminal.unkept:
+        terminal.tick()
+    if terminal.unkept:
+        from data.errors import Unavailable
+
+        raise Unavailable(f"{terminal.unkept} of your messages could not be kept: please say them again later")
 
 
 def _wait(terminal: "Terminal", keyboard: TextIO, upkeep: "Upkeep | None") -> None:
@@ -76,7 +85,7 @@ def _wait(terminal: "Terminal", keyboard: TextIO, upkeep: "Upkeep | None") -> No
     with selectors.DefaultSelector() as ready:
         ready.register(keyboard, selectors.EVENT_READ)
         while not ready.select(timeout=1.0):
-            if terminal.house.settle():
+            if terminal.tick():
                 sys.stdout.write(terminal.prompt)
                 sys.stdout.flush()
             if upkeep is not None:

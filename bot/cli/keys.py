@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             return _rotate(options, settings, store, table)
         if options.action == "rewrap":
             return _rewrap(options, store, table)
-        return _verify(options, store, table)
+        return _verify(options, settings, store, table)
 
 
 def _create(options: argparse.Namespace, settings: Settings) -> int:
@@ -196,10 +196,16 @@ def _paced(steps: Iterable["Step"], limit: int | None, total: int) -> Iterator["
         sys.stderr.write("\r\x1b[K")
 
 
-def _verify(options: argparse.Namespace, store: "RootKeys", table: "KeyTable") -> int:
+def _verify(options: argparse.Namespace, settings: Settings, store: "RootKeys", table: "KeyTable") -> int:
+    from bot.keys import unkeyed
     from data.sealing.rotation import verify
 
     found = verify(store, table)
+    # A record whose keys do not open cannot be asked whom it has.
+    if not found.problems and (count := unkeyed(settings, store)):
+        found.problems.append(
+            f"{count} persons have no key: the table of keys is older than the record; restore the latest"
+        )
     lines = [f"WRONG {problem}" for problem in found.problems]
     lines.append(f"{found.tried} keys were tried: {len(found.problems) or 'nothing'} wrong")
     _print(options, {"tried": found.tried, "problems": found.problems}, lines)

@@ -14,6 +14,7 @@ from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
 from bot.core.nudges import end_nudge, list_nudges, set_nudge, well_formed
 from bot.core.panels import find_colleague, panel
+from bot.named import name_mark
 from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.conversation import RawMessage
@@ -89,6 +90,15 @@ def read_command(text: str, asker: Asker, people: tuple[Person, ...]) -> Command
         return command
     permitted = tuple(p for p in patients_of(people) if asker.may(command.action, p))
     return Command(command.name, command.rest, patient=_named(command, permitted))
+
+
+def is_command(text: str) -> bool:
+    """Whether a text is a command there is; /help and lists take nothing after their name, so more is no command."""
+    name, _, rest = text.strip().partition(" ")
+    name = name.lower().split("@")[0]
+    if name in ("/help", "/start", "/patients"):
+        return not rest.strip()
+    return name in _ACTIONS
 
 
 def patients_of(people: tuple[Person, ...]) -> tuple[Person, ...]:
@@ -206,5 +216,5 @@ def _list_patients(draft: Draft, message: RawMessage, asker: Asker, people: tupl
     # An SMS may name a patient by code only.
     by_code = message.channel is ChannelKind.SMS
     listed = [p for p in patients_of(people) if p.role is Role.PATIENT and asker.may(Action.LIST_PATIENTS, p)]
-    items = ", ".join(p.code if by_code else f"{p.code} {p.name}" for p in listed)
+    items = ", ".join(p.code if by_code else f"{p.code} {name_mark(p)}" for p in listed)
     tell(draft, asker.person, message, "patients" if items else "patients-none", items=items)

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.core.access import BROKEN, OPERATOR, Action, Relation
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
+from bot.named import name_mark, plain
 from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.communication import Category
@@ -73,7 +74,7 @@ def tell_who_saw(
 
 def _about(draft: Draft, looks: Looks, *, by_sms: bool, named: bool) -> str:
     """One patient's looks: as many as fit, the latest first, and at least one."""
-    whose = f"{looks.patient.code if by_sms else looks.patient.name}: " if named else ""
+    whose = f"{looks.patient.code if by_sms else name_mark(looks.patient)}: " if named else ""
     texts, language = draft.kit.texts, draft.subject.language
     if not looks.accesses:
         return whose + texts.say("who-saw-nobody", language)
@@ -103,10 +104,10 @@ def _why(draft: Draft, access: Access, *, by_sms: bool) -> str:
     if by_sms:
         return texts.say("why-emergency", language) if broken else ""
     if broken:
-        return f"{texts.say('why-emergency', language)} ({access.reason.removeprefix(BROKEN)})"
+        return f"{texts.say('why-emergency', language)} ({plain(access.reason.removeprefix(BROKEN))})"
     if access.reason in _REASONS:
         return texts.say(_REASONS[access.reason], language)
-    return access.reason
+    return plain(access.reason)
 
 
 def _who(draft: Draft, access: Access, looks: Looks) -> str:

@@ -202,9 +202,12 @@ def merge_observations(
     if not new or since is None:
         return old
     rows = {row.id: row for row in old}
-    rows.update([(row.id, row) for row in new])
-    kept = [row for row in rows.values() if row.effective_at > since and not row.withdrawn]
-    return tuple(sorted(kept, key=_BY_TIME))
+    last = {row.id: row for row in new}
+    rows.update(last)
+    for row in last.values():
+        if row.withdrawn:
+            del rows[row.id]
+    return tuple(sorted([row for row in rows.values() if row.effective_at > since], key=_BY_TIME))
 
 
 _BY_TIME = attrgetter("effective_at", "id")

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from data.durations import say_duration
-from data.ports import Clock, Record
+from data.ports import Clock, Record, Spoilt
+from data.record.agreement import disagreements
 from data.record.chain import Chained
 from data.record.coding import instant
 from data.sealing.rotation import status
@@ -20,6 +22,8 @@ _LITTLE, _TOO_LITTLE = 10**9, 10**8
 _SOON, _LONG = timedelta(minutes=1), timedelta(minutes=10)
 # How far clocks may differ: more is worth a word; from a lease on, two workers may do the same work.
 _SKEW, _LEASE = timedelta(seconds=2), timedelta(seconds=30)
+# Of so many rows that do not open the names are told.
+_NAMED = 20
 
 
 class State(StrEnum):
@@ -128,6 +132,16 @@ def check_recovery(record: Record) -> Checked:
     return well("unfinished commits", "none")
 
 
+def check_agreement(record: Record) -> Checked:
+    """Whether what follows from the charts says what they say. To be looked at before anything is put right."""
+    found = tuple(disagreements(record))
+    if found:
+        tables = ", ".join(sorted({each.table for each in found}))
+        advice = "see which with `phms audit verify`; the next start puts right what it can; find out who wrote to it"
+        return fault("agreement", f"{len(found)} rows are not what the charts say ({tables})", advice)
+    return well("agreement", "people, timers, and messages in and out are what the charts say")
+
+
 def check_work(messages: Waiting, timers: Waiting, queued: Waiting, now: datetime) -> Iterator[Checked]:
     """Messages that nobody answered, timers that are due, messages that wait to be sent."""
     run = "start the program that works this record, or see in its log what holds it up"
@@ -161,6 +175,26 @@ def check_keys(table: KeyTable) -> Checked:
     if found.waiting:
         return worry("keys", f"{said}; {found.waiting} not under the newest", "run `phms keys rewrap`")
     return well("keys", said)
+
+
+def check_unkeyed(record: Record) -> Checked:
+    """Whether everybody's key is there: a table of keys that was restored too old lacks those of later persons."""
+    count = len(record.unkeyed())
+    if count:
+        return fault(
+            "persons' keys", f"missing for {count} persons", "restore the latest table of keys; see `phms keys`"
+        )
+    return well("persons' keys", "nobody's is missing")
+
+
+def check_rows(what: str, spoilt: Iterator[Spoilt], looked_at: str) -> Checked:
+    """Whether what is at work opens: persons, charts, messages, timers and the like, each tried."""
+    found = list(islice(spoilt, _NAMED + 1))
+    if not found:
+        return well(what, f"all of {looked_at} open")
+    named = ", ".join(f"{row.table} {row.row} of {row.owner}" for row in found[:_NAMED])
+    more = " and more" if len(found) > _NAMED else ""
+    return fault(what, f"do not open: {named}{more}", "restore a backup of the record and of its table of keys")
 
 
 def check_anchor(record: Chained, now: datetime) -> Checked:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -106,11 +107,17 @@ def _read(data: bytes, decoder: msgspec.json.Decoder[Any], name: str) -> Any:
         raise BadFile(f"a stored {name} cannot be read by this version ({type(problem).__name__})") from None
 
 
+# msgspec crashes the process when several threads work out the same types at once (seen with 0.22.0).
+_building = Lock()
+
+
 @cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+    with _building:
+        return msgspec.json.Decoder(kind)
 
 
 @cache
 def _list_decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(tuple[kind, ...])
+    with _building:
+        return msgspec.json.Decoder(tuple[kind, ...])

@@ -37,6 +37,10 @@ class KnownCharts:
         """Remember a chart with its observations that was read."""
         self._put_full(chart)
 
+    def subjects(self) -> tuple[str, ...]:
+        """Whose charts are remembered."""
+        return tuple({*self._bare, *self._full})
+
     def forget(self, subject: str) -> None:
         """Remember this person's chart no more."""
         self._bare.pop(subject, None)
@@ -82,16 +86,32 @@ class KnownPeople:
         self._known: dict[str, tuple[bytes, Person]] = {}
 
     def of(
-        self, rows: Iterable[tuple[str, bytes]], opened: Callable[[str, bytes], bytes] = lambda name, body: body
+        self,
+        rows: Iterable[tuple[str, bytes]],
+        opened: Callable[[str, bytes], bytes | None] = lambda name, body: body,
     ) -> tuple[Person, ...]:
-        """The persons of these rows (name and stored bytes), in their order; `opened` unseals what is stored."""
+        """The persons of these rows (name and stored bytes), in their order; `opened` unseals what is stored.
+
+        Whomever it answers None for cannot be read and is left out.
+        """
         rows, known = list(rows), self._known
         new = [row for row in rows if row[0] not in known or known[row[0]][0] != row[1]]
         if new:
-            bodies = tuple(opened(name, body) for name, body in new)
-            for (name, body), person in zip(new, decode_people(bodies), strict=True):
+            read = [(name, body, plain) for name, body in new if (plain := opened(name, body)) is not None]
+            people = decode_people(tuple(plain for _, _, plain in read))
+            for (name, body, _), person in zip(read, people, strict=True):
                 known[name] = (body, person)
+            if len(read) < len(new):
+                return tuple([known[name][1] for name, body in rows if name in known and known[name][0] == body])
         return tuple([known[name][1] for name, _ in rows])
+
+    def names(self) -> tuple[str, ...]:
+        """Who is remembered."""
+        return tuple(self._known)
+
+    def items(self) -> tuple[tuple[str, Person], ...]:
+        """Who is remembered, by name."""
+        return tuple((name, person) for name, (_, person) in self._known.items())
 
     def forget(self, name: str) -> None:
         """Remember this person no more."""

@@ -7,7 +7,8 @@ from threading import RLock
 
 from data.errors import NotFound
 from data.model.chart import Chart
-from data.model.people import Person
+from data.model.people import ChannelKind, Person
+from data.ports import Spoilt
 from data.record.coding import (
     decode_known,
 )
@@ -47,6 +48,22 @@ class MemoryBase(ABC):
         """SHA-256 of the content, leases left out."""
         with self._lock:
             return self._tables.digest()
+
+    def pseudonym(self, text: str) -> str:
+        """See `Record.pseudonym`; nothing here outlives the process, so it needs no key."""
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def spoilt(self) -> tuple[Spoilt, ...]:
+        """See `Record.spoilt`; nothing here is sealed."""
+        return ()
+
+    def unread_at(self, system: ChannelKind, value: str) -> tuple[str, ...]:
+        """See `Record.unread_at`."""
+        return ()
+
+    def unkeyed(self) -> tuple[str, ...]:
+        """See `Record.unkeyed`."""
+        return ()
 
     def _stored(self, subject: str) -> Chart:
         row = self._tables.charts.get(subject)

@@ -64,6 +64,11 @@ class MemoryWork(MemoryBase):
             self._probe("answer")
             return True
 
+    def waiting(self, order: str) -> bool:
+        """See `Record.waiting`."""
+        with self._lock:
+            return any(row.order == order for row in self._unfinished.values())
+
     def messages(self, subject: str) -> Iterator[RawMessage]:
         """See `Record.messages`."""
         with self._lock:

@@ -12,8 +12,9 @@ from data.model.conversation import RawMessage
 from data.model.observation import Observation
 from data.model.people import ChannelKind, Person
 from data.model.plan import Due
-from data.ports import Claim, CodeUse, Hour, KeyStore, Tended
+from data.ports import Claim, CodeUse, Hour, KeyStore, Spoilt, Tended
 from data.record import mongo_dump
+from data.record.agreement import Disagreement
 from data.record.chain import Anchor, Head, Link
 from data.record.mongo_chain import MongoTrail
 from data.record.mongo_charts import MongoCharts
@@ -25,6 +26,7 @@ from data.record.mongo_store import MongoStore
 from data.record.mongo_tending import tend
 from data.record.mongo_vitals import MongoVitals
 from data.record.mongo_work import DUES, OUTBOX, MongoWork
+from data.record.spoilt import AT_START
 from data.record.tables import load_tables
 from data.sealing.keyring import check_value
 from data.sealing.sealing import Sealing
@@ -75,9 +77,11 @@ class MongoRecord:
         self._charts = MongoCharts(self._store, self._vitals)
         self._inbox = MongoInbox(self._store, self._charts)
         self._work = MongoWork(self._store, self._charts, self._inbox)
-        self._people, self._codes = MongoPeople(self._store), MongoCodes(self._store, self._charts)
+        self._people, self._codes = MongoPeople(self._store, self._charts), MongoCodes(self._store, self._charts)
         self._trail = MongoTrail(self._store, self._charts)
         self._loading = meta["loading"]
+        if len(self._store.find(self._store.chart, {}, ["_id"], limit=AT_START + 1)) <= AT_START:
+            self._store.spoilt.tell_unkeyed(self.unkeyed())
 
     @classmethod
     def load(cls, data: bytes, url: str, keys: KeyStore, probe: Callable[[str], None] = _silent) -> "MongoRecord":
@@ -114,6 +118,10 @@ class MongoRecord:
         """See `Record.recover`."""
         return self._charts.recover()
 
+    def disagreements(self) -> Iterator[Disagreement]:
+        """See `data.record.agreement.disagreements`."""
+        return self._charts.disagreements()
+
     def close(self) -> None:
         """See `Record.close`."""
         self._store.database.client.close()
@@ -131,6 +139,10 @@ class MongoRecord:
     def finish_message(self, claim: Claim, *, forget: bool = False) -> bool:
         """See `Record.finish_message`."""
         return self._inbox.finish(claim, forget=forget)
+
+    def waiting(self, order: str) -> bool:
+        """See `Record.waiting`."""
+        return self._inbox.waiting(order)
 
     def messages(self, subject: str) -> Iterator[RawMessage]:
         """See `Record.messages`."""
@@ -250,6 +262,24 @@ class MongoRecord:
     def anchors(self) -> Iterator[Anchor]:
         """See `Chained.anchors`."""
         return self._trail.anchors()
+
+    def spoilt(self) -> tuple[Spoilt, ...]:
+        """See `Record.spoilt`."""
+        return self._store.spoilt.rows()
+
+    def unread_at(self, system: ChannelKind, value: str) -> tuple[str, ...]:
+        """See `Record.unread_at`."""
+        return self._people.unread_at(system, value)
+
+    def unkeyed(self) -> tuple[str, ...]:
+        """See `Record.unkeyed`."""
+        owners = {owner for owner, _ in self.keys.generations()}
+        rows = self._store.scan(self._store.chart, {"erased": False, "revision": {"$gt": 0}}, ("_id",), ["_id"])
+        return tuple(row["_id"] for row in rows if row["_id"] not in owners)
+
+    def pseudonym(self, text: str) -> str:
+        """See `Record.pseudonym`."""
+        return self.sealing.name("pseudonym", text)[:12]
 
     def last_anchor(self) -> Anchor | None:
         """See `Chained.last_anchor`."""

@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Lock
 
-from data.errors import Conflict, NotFound, Unavailable
+from data.errors import BadFile, Conflict, NotFound, Unavailable
 from data.model.audit import Entry
 from data.model.chart import Changes, Chart
 from data.model.observation import Observation
+from data.record.agreement import Disagreement
 from data.record.chain import ERASE, FIRST
 from data.record.coding import decode, encode_checked, micros
 from data.record.known import KnownCharts
+from data.record.mongo_agreement import answered, mend_all, of_people, without_chart
 from data.record.mongo_erasing import sweep, wipe
 from data.record.mongo_rows import (
     NOTHING,
@@ -24,6 +27,7 @@ from data.record.mongo_rows import (
 from data.record.mongo_schema import Document
 from data.record.mongo_store import ROUNDS, MongoStore, check_size
 from data.record.mongo_vitals import MongoVitals, Move
+from data.record.placing import at_revision
 from data.record.projection import Projection, check, project
 from data.sealing.keyring import ERASED
 
@@ -48,6 +52,13 @@ class MongoCharts:
         self._store, self._vitals = store, vitals
         self._lock = Lock()
         self._known = KnownCharts()
+        store.on_erased(self._forget)
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            for subject in self._known.subjects():
+                if self._store.name(subject) == name:
+                    self._known.forget(subject)
 
     def bare(self, subject: str) -> Chart:
         """The chart without its observations, rolled forward."""
@@ -57,6 +68,14 @@ class MongoCharts:
             if chart is not None:
                 return chart
         raise _busy(self._store)
+
+    def named(self, name: str) -> Chart | None:
+        """The chart that a row belongs to, for making the row anew; None where there is none that opens."""
+        try:
+            head = self.roll_forward(name)[0]
+            return self._chart_at(head, name, "") if head.revision else None
+        except (BadFile, NotFound):
+            return None
 
     def full(self, subject: str) -> Chart:
         """The chart with its observations, rolled forward."""
@@ -81,6 +100,9 @@ class MongoCharts:
         check(subject, kind, changes)
         store, name = self._store, self._store.name(subject)
         head = self._head(name)
+        if head.revision < chart.revision:
+            # Whoever asks has seen a later one: somebody put this one back.
+            head, _ = self.roll_forward(name)
         before = self._chart_at(head, name, subject)
         if before is None or before.erased or head.revision != chart.revision:
             return self._not_written(chart, event_id)
@@ -151,9 +173,18 @@ class MongoCharts:
         for batch in store.batches(store.chart, {}, ["revision"]):
             ahead = [f"{row['_id']}/{int(row['revision']) + 1}" for row in batch]
             for row in store.find(store.journal, {"_id": {"$in": ahead}}, ["s"]):
-                count += self.roll_forward(row["s"])[1]
+                count += store.tried("journal", row["s"], "", partial(self._recovered, row["s"])) or 0
         sweep(store)
-        return count
+        return count + mend_all(store, self.roll_forward)
+
+    def disagreements(self) -> Iterator[Disagreement]:
+        """See `data.record.agreement.disagreements`."""
+        yield from of_people(self._store, self.roll_forward)
+        yield from without_chart(self._store)
+        yield from answered(self._store)
+
+    def _recovered(self, name: str) -> int:
+        return self.roll_forward(name)[1]
 
     def forget(self) -> None:
         """Remember no chart: hours were thinned out."""
@@ -163,6 +194,7 @@ class MongoCharts:
     def must_live(self, name: str) -> None:
         """Raises `NotFound` when the person of that name was erased; an erasure that was cut off is completed first."""
         if self.roll_forward(name)[0].erased:
+            self._store.forget(name)
             raise NotFound(ERASED)
 
     def roll_forward(self, name: str) -> tuple[Head, int]:
@@ -182,6 +214,8 @@ class MongoCharts:
             # Not even this entry may open any more, so its kind says it all.
             self._erase(name, row)
             return True
+        if row["kept"] == NOTHING:
+            return self._erased_since(name, head)
         try:
             entry = open_entry(self._store, row)
         except NotFound:
@@ -193,6 +227,18 @@ class MongoCharts:
         self._write(name, entry, rows, self._moves(name, before, rows), row)
         return True
 
+    def _erased_since(self, name: str, head: Head) -> bool:
+        """A chart from before an erasure, which somebody put back: nothing leads up to it any more."""
+        store = self._store
+        rows = store.find(store.journal, {"s": name, "kind": ERASE}, ["revision", "seq", "link"], [("revision", -1)], 1)
+        for row in rows:
+            revision = int(row["revision"])
+            wipe(store, name, revision)
+            values = {**_values(revision, int(row["seq"]), row["link"], erased=True), "body": b""}
+            as_read = {"_id": name, "s": name, "revision": head.revision}
+            return store.change("chart", store.chart, as_read, {"$set": values})
+        return False
+
     def _head(self, name: str) -> Head:
         row = self._store.get(self._store.chart, {"_id": name, "s": name}, _HEAD)
         if row is None:
@@ -202,8 +248,7 @@ class MongoCharts:
     def _chart_at(self, head: Head, name: str, subject: str) -> Chart | None:
         """The stored chart without its observations; None when it has moved on."""
         if head.erased:
-            with self._lock:
-                self._known.forget(subject)
+            self._store.forget(name)
         if head.revision == 0 or head.erased:
             return Chart(subject=subject, revision=head.revision, erased=head.erased)
         with self._lock:
@@ -214,11 +259,30 @@ class MongoCharts:
         if row is None:
             return None
         try:
-            chart = decode(self._store.unseal("chart", name, "chart", row["body"]), Chart)
-        except NotFound:
-            return None
+            place = at_revision("chart", head.revision)
+            chart = decode(self._store.unseal("chart", name, place, row["body"]), Chart)
+            self._store.spoilt.opened("chart", name, "chart")
+        except (BadFile, NotFound) as problem:
+            if self._store.is_destroyed(name):
+                return None
+            self._store.note("chart", name, "chart", problem)
+            chart = self._rebuilt(name, head.revision, problem)
         with self._lock:
             self._known.read(chart)
+        return chart
+
+    def _rebuilt(self, name: str, revision: int, problem: BadFile | NotFound) -> Chart:
+        """A chart as its journal makes it, where it does not open itself. Raises `problem` where that is not whole."""
+        chart = None
+        mine = {"s": name, "revision": {"$lte": revision}}
+        for document in self._store.scan(self._store.journal, mine, ("revision",)):
+            entry = open_entry(self._store, document)
+            chart = chart or Chart(subject=entry.subject)
+            if entry.revision != chart.revision + 1:
+                raise problem
+            chart = chart.apply(entry.changes, entry.at).with_observations(())
+        if chart is None or chart.revision != revision:
+            raise problem
         return chart
 
     def _held(self, chart: Chart) -> tuple[tuple[Observation, ...], int]:
@@ -239,8 +303,7 @@ class MongoCharts:
     def _write(self, name: str, entry: Entry, rows: Projection, moves: tuple[Move, ...], row: Document) -> None:
         if rows.erased:
             self._erase(name, row)
-            with self._lock:
-                self._known.forget(rows.subject)
+            self._store.forget(name)
             return
         try:
             self._write_rows(name, rows, moves, row)
@@ -263,7 +326,7 @@ class MongoCharts:
             first = {"n": int(row["seq"])}
             person = person_values(store, name, rows.person)
             store.put("person", store.person, {"_id": name, "s": name}, revision, person, first)
-        body = store.seal("chart", name, "chart", rows.chart.body)
+        body = store.seal("chart", name, at_revision("chart", revision), rows.chart.body)
         self._put_chart(name, revision, {**_values(revision, int(row["seq"]), row["link"]), "body": body})
 
     def _put_work(self, table: str, name: str, key: str, revision: int, values: Document | None) -> None:
@@ -272,8 +335,9 @@ class MongoCharts:
         if values is None:
             store.remove(table, rows, {**row, "revision": {"$lt": revision}})
         else:
-            # The token stays: it only ever grows, so that an earlier claim is never taken for a later one.
-            store.put(table, rows, row, revision, values, {"token": 0})
+            # The token stays: it only ever grows, so that an earlier claim is never taken for a later one. That of a
+            # new row is its commit's number, which is beyond any claim whose outcome this chart knows.
+            store.put(table, rows, row, revision, values, {"token": values["seq"]})
 
     def _erase(self, name: str, row: Document) -> None:
         revision = int(row["revision"])

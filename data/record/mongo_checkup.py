@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -12,12 +13,15 @@ from data.ports import Clock
 from data.record.checkup import (
     Checked,
     Waiting,
+    check_agreement,
     check_anchor,
     check_keys,
     check_last,
     check_recovery,
     check_room,
+    check_rows,
     check_skew,
+    check_unkeyed,
     check_work,
     fault,
     overdue_before,
@@ -26,6 +30,7 @@ from data.record.checkup import (
 )
 from data.record.coding import decode, instant, micros
 from data.record.mongo import MongoRecord
+from data.record.mongo_closed import closed_hours, closed_rows
 from data.record.mongo_errors import translated
 from data.record.mongo_schema import INDEXES, Document
 from data.record.mongo_store import MongoStore, Rows
@@ -45,6 +50,11 @@ def checkup(record: MongoRecord, clock: Clock) -> Iterator[Checked]:
     yield _write(store)
     yield _indexes(store)
     yield check_skew(seen_at, _told_time(hello))
+    yield check_agreement(record)
+    # Before the recovery, which makes rows anew where it can.
+    yield check_unkeyed(record)
+    yield check_rows("rows", closed_rows(store), "persons, charts, messages, outbox, timers and codes")
+    yield check_rows("vitals", closed_hours(store, record._vitals, clock.now()), "the last week")
     yield check_recovery(record)
     now = clock.now()
     last = store.find(store.journal, {}, ["at"], [("seq", -1)], 1)
@@ -117,13 +127,18 @@ def _disk(stats: Document | None) -> Checked:
 def _work(record: MongoRecord, now: datetime) -> Iterator[Checked]:
     store = record._store
     first = store.find(store.inbox, {"done": False}, None, [("n", 1), ("_id", 1)], 1)
-    since = [decode(store.unseal("inbox", r["o"], r["_id"], r["body"]), RawMessage).received_at for r in first]
+    opened = [store.tried("inbox", row["o"], row["_id"], partial(_message, store, row)) for row in first]
+    since = [message.received_at for message in opened if message is not None]
     yield from check_work(
         Waiting(_count(store, store.inbox, {"done": False}), since[0] if since else None),
         _waiting(store, store.due, ("due_at",), now),
         _waiting(store, store.outbox, ("created_at", "not_before"), now),
         now,
     )
+
+
+def _message(store: MongoStore, row: Document) -> RawMessage:
+    return decode(store.unseal("inbox", row["o"], row["_id"], row["body"]), RawMessage)
 
 
 def _waiting(store: MongoStore, rows: Rows, ready: tuple[str, ...], now: datetime) -> Waiting:

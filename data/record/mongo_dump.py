@@ -36,6 +36,7 @@ from data.record.mongo_schema import INDEXES, Document
 from data.record.mongo_store import MongoStore, Rows
 from data.record.mongo_vitals import MongoVitals
 from data.record.mongo_work import DUES, OUTBOX, Queue
+from data.record.placing import at_revision
 from data.record.tables import (
     ChartRow,
     CodeRow,
@@ -76,7 +77,7 @@ def read(store: MongoStore, vitals: MongoVitals) -> Tables:
 
 def _read_charts(store: MongoStore, tables: Tables, subjects: dict[str, str]) -> None:
     for row in store.scan(store.chart, {"revision": {"$gt": 0}}):
-        body = _opened(store, "chart", row["_id"], "chart", row["body"])
+        body = _opened(store, "chart", row["_id"], at_revision("chart", int(row["revision"])), row["body"])
         subject = decode(body, Chart).subject if body else row["_id"]
         subjects[row["_id"]] = subject
         tables.charts[subject] = ChartRow(int(row["revision"]), body)
@@ -104,7 +105,8 @@ def _read_work(store: MongoStore, tables: Tables, subjects: dict[str, str], plac
     for queue in (DUES, OUTBOX):
         for row in store.scan(store.work[queue.table], {}, ("s", "_id")):
             subject, revision = subjects[row["s"]], int(row["revision"])
-            body = _opened(store, queue.table, row["s"], row["_id"].removeprefix(f"{row['s']}/"), row["body"])
+            place = at_revision(row["_id"].removeprefix(f"{row['s']}/"), revision)
+            body = _opened(store, queue.table, row["s"], place, row["body"])
             chart = charts.get(subject)
             if not body or subject == row["s"]:
                 continue
@@ -221,7 +223,7 @@ def _charts(store: MongoStore, tables: Tables, links: dict[str, tuple[int, bytes
         seq, link = links[name]
         if row.revision < len(rows):
             seq, link = _link_at(store, name, row.revision)
-        body = store.seal("chart", name, "chart", row.body) if row.body else b""
+        body = store.seal("chart", name, at_revision("chart", row.revision), row.body) if row.body else b""
         erased = row.revision > 0 and not row.body
         told = {"revision": row.revision, "seq": seq, "link": link, "erased": erased}
         yield {"_id": name, "s": name, **told, "body": body}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from data.errors import NotFound
 from data.model.conversation import RawMessage
@@ -57,8 +58,9 @@ class MongoInbox:
 
     def claim(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """See `Record.claim_message`."""
-        for _ in range(_LOOKS):
-            lost = False
+        looks = 0
+        while looks < _LOOKS:
+            lost, spoilt = False, self._spoilt()
             for row in self._free_heads(micros(now)):
                 claimed = self._take(row, micros(now), span(lease))
                 if claimed is not None:
@@ -67,6 +69,8 @@ class MongoInbox:
                 lost = True
             if not lost:
                 break
+            # What does not open was leased, and is out of the way of those behind it: that look does not count.
+            looks += self._spoilt() == spoilt
         return None
 
     def finish(self, claim: Claim, *, forget: bool) -> bool:
@@ -86,6 +90,11 @@ class MongoInbox:
         store.probe("answer")
         return True
 
+    def waiting(self, order: str) -> bool:
+        """See `Record.waiting`."""
+        store = self._store
+        return store.get(store.inbox, {"o": store.name(order), "done": False}, ["_id"]) is not None
+
     def of(self, subject: str) -> Iterator[RawMessage]:
         """See `Record.messages`."""
         for row in self._store.scan(self._store.inbox, {"o": self._store.name(subject)}, ("n", "_id")):
@@ -102,10 +111,11 @@ class MongoInbox:
 
     def _free_heads(self, at: int) -> Iterator[Document]:
         """The first unfinished message of each queue, the oldest first, but for those at work."""
-        seen = set()
+        seen, spoilt = set(), self._spoilt()
         for row in self._store.scan(self._store.inbox, {"done": False}, ("n", "_id"), _HEADS):
             if row["o"] not in seen:
-                seen.add(row["o"])
+                if row["_id"] not in spoilt:
+                    seen.add(row["o"])
                 if not row["lease_from"] <= at < row["lease_until"]:
                     yield row
 
@@ -124,19 +134,26 @@ class MongoInbox:
         whole = store.get(store.inbox, mine)
         if whole is None or not whole["body"]:
             return None
-        try:
-            message = self._open(whole)
-        except NotFound:
-            # Its key was destroyed with the person it came from.
-            store.change("inbox", store.inbox, mine, {"$set": {"done": True, "body": b""}})
+        message = store.tried("inbox", whole["o"], whole["_id"], partial(self._open, whole))
+        if message is None:
+            if store.is_destroyed(whole["o"]):
+                # Its key was destroyed with the person it came from.
+                store.change("inbox", store.inbox, mine, {"$set": {"done": True, "body": b""}})
+            elif (chart := self._charts.named(whole["o"])) is not None:
+                store.spoilt.belongs("inbox", whole["o"], whole["_id"], chart.subject)
             return None
         return message, Claim(message.id, token, attempt)
+
+    def _spoilt(self) -> set[str]:
+        """Messages that do not open: they hold up nothing, for what comes behind them may be an emergency."""
+        return {row.row for row in self._store.spoilt.of("inbox")}
 
     def _is_held_up(self, row: Document, at: int) -> bool:
         """Whether an earlier one of its queue turned up meanwhile, or another is at work: two doors write at once."""
         at_work = {"lease_from": {"$lte": at}, "lease_until": {"$gt": at}}
         before = {"n": {"$lt": row["n"]}}
-        wanted = {"o": row["o"], "done": False, "_id": {"$ne": row["_id"]}, "$or": [before, at_work]}
+        others = [{"_id": {"$ne": name}} for name in (row["_id"], *sorted(self._spoilt()))]
+        wanted = {"o": row["o"], "done": False, "$and": others, "$or": [before, at_work]}
         return self._store.get(self._store.inbox, wanted, ["_id"]) is not None
 
     def _open(self, row: Document) -> RawMessage:

@@ -67,6 +67,11 @@ class MongoKeys:
                 self._keys.insert_one(_document(mark))
             return self._keys.delete_many({"s": owner, "generation": {"$gt": 0}}).deleted_count
 
+    def generations(self) -> set[tuple[str, int]]:
+        """Every key by its owner and generation; generation 0 says that the owner's were destroyed."""
+        with translated(self._where):
+            return {(row["s"], int(row["generation"])) for row in self._keys.find({}, ["s", "generation"])}
+
     def remove_key(self, owner: str, generation: int) -> None:
         """See `KeyTable.remove_key`."""
         with translated(self._where):

@@ -12,6 +12,7 @@ from data.record.mongo_rows import LESS, NOTHING, WHOLE, oldest
 from data.record.mongo_schema import Document
 from data.record.mongo_store import MongoStore
 from data.record.moving import TABLES, Position, Row
+from data.record.placing import at_revision
 from data.record.projection import address_key
 
 # By which fields the rows of a table come in the order of their key; each order has an index.
@@ -120,7 +121,8 @@ class Documents:
 
     def _person(self, row: Document) -> Document:
         """With the queues in which messages from their addresses stand, which only their own words tell."""
-        person = decode(self._store.unseal("person", row["s"], "person", row["body"]), Person)
+        place = at_revision("person", row["revision"])
+        person = decode(self._store.unseal("person", row["s"], place, row["body"]), Person)
         orders = dict.fromkeys(address_key(point.system, point.value) for point in person.contacts)
         told = {"addresses": list(row["addresses"]), "orders": [self._store.name(order) for order in orders]}
         return {"_id": row["s"], **row, "gone": False, "active": bool(row["active"]), **told}

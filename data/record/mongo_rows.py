@@ -9,6 +9,7 @@ from data.record.coding import decode, encode, micros
 from data.record.linking import access_columns, entry_columns
 from data.record.mongo_schema import Document
 from data.record.mongo_store import MongoStore
+from data.record.placing import at_revision
 from data.record.projection import address_key
 from data.record.tables import DueRow, OutboxRow, PersonRow, Projected
 
@@ -65,7 +66,7 @@ def due_values(store: MongoStore, name: str, key: str, row: DueRow) -> Document:
 
 
 def _work_values(store: MongoStore, table: str, name: str, key: str, row: Projected) -> Document:
-    body = store.seal(table, name, store.sealing.name("row", key), row.body)
+    body = store.seal(table, name, at_revision(store.sealing.name("row", key), row.revision), row.body)
     return {"seq": row.seq, "place": row.place, "set_at": row.set_at, "body": body, **FREE}
 
 
@@ -78,14 +79,14 @@ def person_values(store: MongoStore, name: str, row: PersonRow) -> Document:
         "role": row.role,
         "addresses": [naming("address", address) for address in row.addresses],
         "orders": [naming("person", address) for address in row.addresses],
-        "body": store.seal("person", name, "person", row.body),
+        "body": store.seal("person", name, at_revision("person", row.revision), row.body),
     }
 
 
 def person_row(store: MongoStore, document: Document) -> tuple[str, PersonRow]:
     """A person's id and row as every store has it. Raises `NotFound` when they were erased."""
     name, revision = document["s"], int(document["revision"])
-    body = store.unseal("person", name, "person", document["body"])
+    body = store.unseal("person", name, at_revision("person", revision), document["body"])
     person = decode(body, Person)
     addresses = dict.fromkeys(address_key(point.system, point.value) for point in person.contacts)
     return person.id, PersonRow(revision, document["active"], document["role"], tuple(addresses), body)

@@ -115,7 +115,11 @@ def check_meta(database: Database[Document], keys: Database[Document]) -> None:
     with translated(where):
         meta = database["meta"].find_one({"_id": _META})
         if meta is None:
-            if any(database[name].find_one({}, {"_id": 1}) is not None for name in INDEXES):
+            used = any(database[name].find_one({}, {"_id": 1}) is not None for name in INDEXES)
+            # Another process may just have made it, `meta` first.
+            meta = database["meta"].find_one({"_id": _META})
+        if meta is None:
+            if used:
                 raise BadFile(f"{where}: holds something else, or a record without its `meta`; name another database")
             return
         if meta.get("version") != VERSION:

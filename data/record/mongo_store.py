@@ -7,18 +7,20 @@ where each by itself may be (what is erased, or too old). A failed write means "
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from data.errors import BadInput
+from data.errors import BadFile, BadInput, NotFound
 from data.record.coding import MOST
 from data.record.mongo_errors import translated
 from data.record.mongo_schema import Document
+from data.record.spoilt import SpoiltRows
 from data.sealing.sealing import Sealing
 
+T = TypeVar("T")
 Rows = Collection[Document]
 Probe = Callable[[str], None]
 Sort = list[tuple[str, int]]
@@ -38,6 +40,7 @@ class MongoStore:
 
     def __init__(self, database: Database[Document], sealing: Sealing, probe: Probe) -> None:
         self.database, self.sealing, self.probe = database, sealing, probe
+        self.spoilt = SpoiltRows()
         self.where = f"MongoDB database {database.name!r}"
         self.inbox, self.journal, self.chart = database["inbox"], database["journal"], database["chart"]
         self.vitals, self.outbox, self.due = database["vitals"], database["outbox"], database["due"]
@@ -45,6 +48,7 @@ class MongoStore:
         self.access, self.anchor = database["access"], database["anchor"]
         self.work = {"outbox": self.outbox, "due": self.due}
         self._counting = Lock()
+        self._on_erased: list[Callable[[str], None]] = []
         self._last, self._looked_at = 0, 0
         self.catch_up()
 
@@ -62,6 +66,35 @@ class MongoStore:
     def unseal(self, table: str, owner: str, row: str, body: bytes) -> bytes:
         """What was sealed there. Raises `NotFound` when the owner was erased."""
         return self.sealing.unseal(table, owner, row, body)
+
+    def is_destroyed(self, owner: str) -> bool:
+        """Whether the owner's keys were destroyed: that nothing of theirs opens is as it must be."""
+        return any(key.generation == 0 for key in self.sealing.keyring.table.keys_of(owner))
+
+    def note(self, table: str, owner: str, row: str, problem: BadFile | NotFound) -> None:
+        """Note a row that does not open, unless its owner was erased."""
+        if not self.is_destroyed(owner):
+            self.spoilt.note(table, owner, row, problem)
+
+    def tried(self, table: str, owner: str, row: str, opened: Callable[[], T]) -> T | None:
+        """What `opened` gives; None for what does not open, which is noted."""
+        try:
+            thing = opened()
+        except (BadFile, NotFound) as problem:
+            self.note(table, owner, row, problem)
+            return None
+        self.spoilt.opened(table, owner, row)
+        return thing
+
+    def on_erased(self, forget: Callable[[str], None]) -> None:
+        """Have `forget` called with the name of whoever is seen to have been erased."""
+        self._on_erased.append(forget)
+
+    def forget(self, name: str) -> None:
+        """This person was erased: nothing of them stays in memory, and none of their keys."""
+        for forget in self._on_erased:
+            forget(name)
+        self.sealing.keyring.forget(name)
 
     # The order of things, without a counter that all would have to wait for.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from data.errors import NotFound
+from data.errors import BadFile, NotFound
 from data.ports import Tended
 from data.record import buckets
 from data.record.chain import RELIEVED
@@ -43,8 +43,9 @@ def _thin_one(store: MongoStore, vitals: MongoVitals, document: Document) -> int
         less = buckets.thinned(row) if row is not None else None
         key = document["code"], int(document["hour"])
         values = vitals.document_of(document["s"], key, less) if less is not None else {}
-    except NotFound:
-        # Of somebody who is being erased.
+    except (BadFile, NotFound) as problem:
+        # Of somebody who is being erased, or spoilt.
+        store.note("vitals", document["s"], f"{document['code']}/{int(document['hour'])}", problem)
         return 0
     written = store.change("vitals", store.vitals, as_read, {"$set": {**values, "thin": True}})
     return int(written and less is not None)
@@ -62,8 +63,9 @@ def _relieve_one(store: MongoStore, document: Document, before: int) -> int:
     try:
         entry = relieved_entry(open_entry(store, document), before)
         body = store.seal(RELIEVED, name, str(revision), encode(entry)) if entry is not None else b""
-    except NotFound:
-        # Of somebody who is being erased.
+    except (BadFile, NotFound) as problem:
+        # Of somebody who is being erased, or spoilt.
+        store.note("journal", name, str(revision), problem)
         return 0
     if entry is None:
         return 0

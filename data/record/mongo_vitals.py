@@ -12,6 +12,7 @@ from data.record.buckets import Samples, Touch
 from data.record.coding import micros
 from data.record.mongo_schema import Document
 from data.record.mongo_store import ROUNDS, MongoStore, check_size
+from data.record.placing import at_revision
 from data.record.tables import BucketKey, BucketRow
 
 
@@ -38,7 +39,8 @@ class MongoVitals:
         touches = buckets.touches(new, held)
         ids = [_id(name, key) for key in touches]
         found = {
-            _key(row): self._row(row) for row in self._store.find(self._store.vitals, {"_id": {"$in": ids}, "s": name})
+            _key(row): self._tried(row)
+            for row in self._store.find(self._store.vitals, {"_id": {"$in": ids}, "s": name})
         }
         moves = tuple(_move(key, touch, found.get(key), revision) for key, touch in touches.items())
         for move in moves:
@@ -67,13 +69,13 @@ class MongoVitals:
             if written:
                 return
             row = store.get(store.vitals, wanted)
-            move = _move(move.key, move.touch, self._row(row) if row else None, revision)
+            move = _move(move.key, move.touch, self._tried(row) if row else None, revision)
         raise Unavailable(f"{store.where}: others write the same hour of vitals all the time; try again")
 
     def since(self, name: str, start: int) -> tuple[tuple[Observation, ...], int]:
         """Every sample measured after `start`, and the latest revision that wrote one of these hours."""
         rows = self._store.find(self._store.vitals, {"s": name, "hour": {"$gte": buckets.first_hour(start)}})
-        bodies = [self._row(row) for row in rows]
+        bodies = [self._tried(row) for row in rows]
         return buckets.since((row.body for row in bodies), start), max((row.revision for row in bodies), default=0)
 
     def observations(self, name: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
@@ -104,18 +106,23 @@ class MongoVitals:
         head = {"_id": _id(name, key), "s": name, "code": key[0], "hour": key[1]}
         return {**head, **self._values(name, key, row, row.revision)}
 
+    def _tried(self, document: Document) -> BucketRow:
+        """An hour; one that does not open counts as emptied: the others are judged without it, and new values go in."""
+        row = self._store.tried("vitals", document["s"], _row_name(_key(document)), lambda: self._row(document))
+        return row or BucketRow(0, 0, int(document["revision"]), _NOTHING)
+
     def _row(self, document: Document) -> BucketRow:
         revision = int(document["revision"])
         if not document["n"]:
             return BucketRow(0, 0, revision, _NOTHING)
         name, key = document["s"], _key(document)
-        body = self._store.unseal("vitals", name, _row_name(key), document["body"])
+        body = self._store.unseal("vitals", name, at_revision(_row_name(key), revision), document["body"])
         return BucketRow(int(document["n"]), int(document["band"]), revision, body)
 
     def _values(self, name: str, key: BucketKey, row: BucketRow | None, revision: int) -> Document:
         if row is None:
             return {"n": 0, "band": 0, "revision": revision, "thin": True, "body": b""}
-        body = self._store.seal("vitals", name, _row_name(key), row.body)
+        body = self._store.seal("vitals", name, at_revision(_row_name(key), revision), row.body)
         return {"n": row.n, "band": row.band, "revision": revision, "thin": False, "body": body}
 
 

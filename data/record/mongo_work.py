@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Generic, TypeVar
 
-from data.errors import NotFound, Unavailable
+from data.errors import BadFile, NotFound, Unavailable
 from data.model.chart import Chart
 from data.model.communication import Communication, SendState
 from data.model.plan import Due
@@ -15,6 +16,7 @@ from data.record.mongo_charts import MongoCharts
 from data.record.mongo_inbox import MongoInbox
 from data.record.mongo_schema import Document
 from data.record.mongo_store import ROUNDS, MongoStore
+from data.record.placing import at_revision
 from data.record.tables import BACK, Work
 
 T = TypeVar("T", Due, Communication)
@@ -70,6 +72,9 @@ class MongoWork:
                 return None
             for row in rows:
                 thing = self._still_valid(queue, row, passed_over)
+                if thing is None and self._is_spoilt(queue, row):
+                    # As any claim: it is tried again when the lease has lapsed.
+                    self._take(queue, row, "", at, span(lease))
                 claim = self._take(queue, row, thing.id, at, span(lease)) if thing is not None else None
                 if thing is not None and claim is not None:
                     self._store.probe("answer")
@@ -94,14 +99,20 @@ class MongoWork:
         return sorted(found.values(), key=lambda row: [row[field] for field in queue.line])
 
     def _still_valid(self, queue: Queue[T], row: Document, passed_over: set[str]) -> T | None:
-        """What the row says, if the chart says the same; None for one to pass over, which is removed if it is stale."""
+        """What the row says, if the chart says the same; None for one to pass over, which is removed if it is stale.
+
+        Where the row does not open, it is as the chart has it; where the chart does not open, as the row says.
+        """
         store, name = self._store, row["s"]
-        try:
-            body = store.unseal(queue.table, name, row["_id"].removeprefix(f"{name}/"), row["body"])
-            thing = decode(body, queue.kind)
-            live = queue.live(self._charts.bare(thing.subject))
-        except NotFound:
-            thing, live = None, ()
+        thing = store.tried(queue.table, name, self._row_name(row), partial(self._open, queue, row))
+        chart = self._chart_of(name, thing)
+        if chart is None and not store.is_destroyed(name):
+            if thing is None:
+                passed_over.add(row["_id"])
+            return thing
+        live = queue.live(chart) if chart is not None else ()
+        if thing is None:
+            thing = next((one for one in live if store.sealing.name("row", one.id) == self._row_name(row)), None)
         if thing is not None and thing in live:
             return thing
         passed_over.add(row["_id"])
@@ -109,6 +120,26 @@ class MongoWork:
             as_read = {"_id": row["_id"], "s": name, "revision": row["revision"], "token": row["token"]}
             store.remove("stale", store.work[queue.table], as_read)
         return None
+
+    def _chart_of(self, name: str, thing: T | None) -> Chart | None:
+        """The chart that a row belongs to; None where it does not open."""
+        if thing is None:
+            return self._charts.named(name)
+        try:
+            return self._charts.bare(thing.subject)
+        except (BadFile, NotFound) as problem:
+            self._store.note("chart", name, "chart", problem)
+            return None
+
+    def _row_name(self, row: Document) -> str:
+        return str(row["_id"].removeprefix(f"{row['s']}/"))
+
+    def _open(self, queue: Queue[T], row: Document) -> T:
+        place = at_revision(self._row_name(row), int(row["revision"]))
+        return decode(self._store.unseal(queue.table, row["s"], place, row["body"]), queue.kind)
+
+    def _is_spoilt(self, queue: Queue[T], row: Document) -> bool:
+        return any(each.row == self._row_name(row) for each in self._store.spoilt.of(queue.table))
 
     def _take(self, queue: Queue[T], row: Document, row_id: str, at: int, lease: int) -> Claim | None:
         """Lease it as it was read; None when somebody else was faster."""

@@ -58,9 +58,11 @@ def project(entry: Entry, chart: Chart, seq: int) -> Projection:
         revision=revision,
         erased=changes.erased,
         observations=changes.observations,
-        outbox={row.id: _outbox(row, revision, seq, place, set_at) for place, row in enumerate(changes.communications)},
-        dues={row.id: _due(row, revision, seq, place, set_at) for place, row in enumerate(changes.dues)},
-        person=_person(changes.person, revision) if changes.person else None,
+        outbox={
+            row.id: outbox_row(row, revision, seq, place, set_at) for place, row in enumerate(changes.communications)
+        },
+        dues={row.id: due_row(row, revision, seq, place, set_at) for place, row in enumerate(changes.dues)},
+        person=person_row(changes.person, revision) if changes.person else None,
         chart=ChartRow(revision, b"" if changes.erased else encode(after)),
         after=after,
     )
@@ -80,7 +82,8 @@ def _lateness(row: Communication) -> int:
     return 2 if row.category is Category.REPLY else 3
 
 
-def _outbox(row: Communication, revision: int, seq: int, place: int, set_at: int) -> OutboxRow | None:
+def outbox_row(row: Communication, revision: int, seq: int, place: int, set_at: int) -> OutboxRow | None:
+    """The row of a message that waits to be sent; None of any other."""
     if row.state is not SendState.QUEUED:
         return None
     return OutboxRow(
@@ -95,12 +98,14 @@ def _outbox(row: Communication, revision: int, seq: int, place: int, set_at: int
     )
 
 
-def _due(row: Due, revision: int, seq: int, place: int, set_at: int) -> DueRow | None:
+def due_row(row: Due, revision: int, seq: int, place: int, set_at: int) -> DueRow | None:
+    """The row of a timer; None of one that is done."""
     if row.done:
         return None
     return DueRow(due_at=micros(row.due_at), revision=revision, seq=seq, place=place, set_at=set_at, body=encode(row))
 
 
-def _person(person: Person, revision: int) -> PersonRow:
+def person_row(person: Person, revision: int) -> PersonRow:
+    """The row of a person, with the addresses they are found by."""
     addresses = tuple(dict.fromkeys(address_key(point.system, point.value) for point in person.contacts))
     return PersonRow(revision, person.active, person.role.value, addresses, encode(person))

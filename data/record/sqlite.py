@@ -1,5 +1,6 @@
 """A record in one SQLite file: one commit is one transaction, synced to disk before it is answered."""
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -11,21 +12,36 @@ from data.model.audit import Entry
 from data.model.chart import Changes, Chart
 from data.ports import KeyStore
 from data.record import sqlite_dump
-from data.record.chain import FIRST, RELIEVED
-from data.record.coding import decode, encode_checked
+from data.record.chain import ERASE, FIRST, RELIEVED
+from data.record.coding import encode_checked
 from data.record.linking import entry_columns
-from data.record.projection import Projection, address_key, check, project
-from data.record.sqlite_file import translated
-from data.record.sqlite_people import SqlitePeople
+from data.record.placing import at_revision
+from data.record.projection import Projection, check, project
+from data.record.sqlite_agreement import mend as mend_person
+from data.record.sqlite_agreement import to_mend
+from data.record.sqlite_erasing import SqliteErasing
 from data.record.sqlite_trail import SqliteTrail
 from data.record.sqlite_vitals import SqliteVitals
 from data.record.sqlite_work import SqliteWork
 from data.record.tables import load_tables
 
+log = logging.getLogger("phms.record")
+
 _PAGE = 200
+_BEHIND = (
+    "SELECT subject FROM chart AS me WHERE EXISTS"
+    " (SELECT 1 FROM journal WHERE subject = me.subject AND revision = me.revision + 1)"
+    " UNION SELECT subject FROM journal WHERE subject NOT IN (SELECT subject FROM chart)"
+)
+# A later entry may have put the row there again.
+_LEAVES = "DELETE FROM {} WHERE subject = ? AND id = ? AND revision < ?"
 
 
-class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
+class _Behind(Exception):  # noqa: N818 - no error: what to do about it is known
+    """The journal goes on beyond a chart."""
+
+
+class SqliteRecord(SqliteWork, SqliteErasing, SqliteVitals, SqliteTrail):
     """The `Record` port over one file, safe for several threads and several processes.
 
     One connection behind one lock serves all threads; processes take turns by SQLite's own lock. Open it
@@ -61,17 +77,17 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         with self._reading() as connection:
             return sqlite_dump.read(connection, self.sealing).digest()
 
-    def recover(self) -> int:
-        """Finish erasures whose keys a crash left undestroyed; how many. A commit that was cut off left nothing."""
-        erased = self._read("SELECT subject FROM chart WHERE body = x''", ())
-        cut_off = [name for (name,) in erased if any(row.generation for row in self.keys.keys_of(name))]
-        for name in cut_off:
-            self._destroy(name)
-        return len(cut_off)
-
     def chart(self, subject: str, *, observations: bool = True) -> Chart:
         """See `Record.chart`."""
         owner = self._person(subject)
+        with self._lock:
+            try:
+                return self._chart(subject, owner, observations)
+            except _Behind:
+                self._catch_up(owner)
+                return self._chart(subject, owner, observations)
+
+    def _chart(self, subject: str, owner: str, observations: bool) -> Chart:
         with self._reading():
             chart = self._stored(subject, owner)
             return self._full(chart, owner) if observations else chart
@@ -81,21 +97,18 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         check(chart.subject, kind, changes)
         owner = self._person(chart.subject)
         with self._lock:
-            written = self._commit(chart, owner, event_id, kind, actor, changes, now)
+            try:
+                written = self._commit(chart, owner, event_id, kind, actor, changes, now)
+            except _Behind:
+                self._catch_up(owner)
+                written = self._commit(chart, owner, event_id, kind, actor, changes, now)
             if changes.erased:
                 self._charts.forget(chart.subject)
-                self._persons.forget(owner)
                 self._destroy(owner)
             elif written is not None:
                 # Only now: what was rolled back must not be remembered.
                 self._charts.moved(*written)
             return written is not None
-
-    def _destroy(self, owner: str) -> None:
-        """The keys of an erased person, and what the write-ahead log and free pages still hold of their rows."""
-        self.sealing.shred(owner)
-        with translated(self._path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _commit(
         self, chart: Chart, owner: str, event_id: str, kind: str, actor: str, changes: Changes, now: datetime
@@ -106,6 +119,7 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
                 return None
             self._must_live(owner)
             stored = self._stored(chart.subject, owner)
+            self._must_be_last(owner, stored.revision)
             if stored.revision != chart.revision:
                 raise Conflict(
                     f"the chart is at revision {stored.revision}, not {chart.revision}: reload, decide again"
@@ -163,15 +177,83 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         """The chart without its observations; within the caller's transaction, or nothing may come in between."""
         rows = self._read("SELECT revision, body = x'' FROM chart WHERE subject = ?", (owner,))
         if not rows:
+            self._must_be_last(owner, 0)
             return Chart(subject=subject)
         if rows[0][1]:
+            self._forget(owner)
             return Chart(subject=subject, revision=rows[0][0], erased=True)
         chart = self._charts.bare(subject, rows[0][0])
         if chart is None:
-            ((body,),) = self._read("SELECT body FROM chart WHERE subject = ?", (owner,))
-            chart = decode(self.sealing.unseal("chart", owner, "chart", body), Chart)
+            self._must_be_last(owner, rows[0][0])
+            chart = self._opened_chart(owner)
             self._charts.read(chart)
         return chart
+
+    # A chart and its last entry are written in one transaction, so one that is behind was put back by somebody.
+
+    def _must_be_last(self, owner: str, revision: int) -> None:
+        ((last,),) = self._read("SELECT max(revision) FROM journal WHERE subject = ?", (owner,))
+        if (last or 0) > revision:
+            raise _Behind
+
+    def _catch_up(self, owner: str) -> int:
+        """Write what the journal has and the chart lacks; how many entries that was."""
+        with self._writing() as connection:
+            behind = connection.execute(
+                "SELECT seq, revision, kind, relieved, link, body FROM journal WHERE subject = ?"
+                " AND revision > coalesce((SELECT revision FROM chart WHERE subject = ?), 0) ORDER BY revision",
+                (owner, owner),
+            ).fetchall()
+            erased = bool(behind) and behind[-1][2] == ERASE
+            if behind:
+                log.error("the chart of %s is %d entries behind its journal: written anew", owner, len(behind))
+            if erased:
+                _, revision, *_, link, _ = behind[-1]
+                self._wipe(connection, owner, revision, closed=True)
+                self._write("chart", sqlite_dump.PUT_CHART, (owner, revision, link, b""))
+            elif behind:
+                self._replay(connection, owner, behind)
+        # What was read of hours while they were written anew must not be remembered.
+        self._forget(owner)
+        if erased:
+            self._destroy(owner)
+        return len(behind)
+
+    def _replay(self, connection: sqlite3.Connection, owner: str, behind: list[Any]) -> None:
+        there = self._read("SELECT 1 FROM chart WHERE subject = ?", (owner,))
+        chart = self._opened_chart(owner) if there else None
+        for seq, revision, _, relieved, link, body in behind:
+            entry = self._open(RELIEVED if relieved else "journal", owner, str(revision), body, Entry)
+            before = chart or Chart(subject=entry.subject)
+            rows = project(entry, before, seq)
+            self._write_all(connection, owner, before, rows, link)
+            chart = rows.after
+
+    def recover(self) -> int:
+        """See `Record.recover`. A commit that a crash cut off left nothing; the rest is what somebody did to the file.
+
+        Charts that are behind their journal are written anew, erasures finished, and what follows from the charts
+        (people, messages that wait, timers) is put right where it is not what they say.
+        """
+        owners = [owner for (owner,) in self._read(_BEHIND, ())]
+        behind = sum(self._mended(owner, lambda name: self._catch_up(name) > 0) for owner in owners)
+        return behind + super().recover() + sum(self._mended(owner, self._mend) for owner in to_mend(self))
+
+    def _mended(self, owner: str, mend: Callable[[str], bool]) -> bool:
+        """Whether it was mended; what cannot be must not keep the others waiting."""
+        try:
+            return mend(owner)
+        except (BadFile, NotFound) as problem:
+            log.error("what is stored of %s could not be put right (%s)", owner, type(problem).__name__)
+            return False
+
+    def _mend(self, owner: str) -> bool:
+        with self._writing() as connection:
+            mended = mend_person(self, connection, owner)
+        if mended:
+            log.error("rows of %s were not what the chart says: written anew", owner)
+            self._forget(owner)
+        return mended
 
     def _write_all(
         self, connection: sqlite3.Connection, owner: str, before: Chart, rows: Projection, link: bytes
@@ -183,54 +265,19 @@ class SqliteRecord(SqliteWork, SqlitePeople, SqliteVitals, SqliteTrail):
         for key, message in rows.outbox.items():
             name = self.sealing.name("row", key)
             if message is None:
-                self._write("outbox", "DELETE FROM outbox WHERE subject = ? AND id = ?", (owner, name))
+                self._write("outbox", _LEAVES.format("outbox"), (owner, name, rows.revision))
             else:
                 values = sqlite_dump.outbox_values(self.sealing, owner, name, message)
                 self._write("outbox", sqlite_dump.PUT_OUTBOX, values)
         for key, due in rows.dues.items():
             name = self.sealing.name("row", key)
             if due is None:
-                self._write("due", "DELETE FROM due WHERE subject = ? AND id = ?", (owner, name))
+                self._write("due", _LEAVES.format("due"), (owner, name, rows.revision))
             else:
                 self._write("due", sqlite_dump.PUT_DUE, sqlite_dump.due_values(self.sealing, owner, name, due))
         if rows.person is not None:
             self._probe("person")
             sqlite_dump.put_person(connection, self.sealing, rows.subject, rows.person)
-        body = self.sealing.seal("chart", owner, "chart", rows.chart.body) if rows.chart.body else b""
+        place = at_revision("chart", rows.revision)
+        body = self.sealing.seal("chart", owner, place, rows.chart.body) if rows.chart.body else b""
         self._write("chart", sqlite_dump.PUT_CHART, (owner, rows.revision, link, body))
-
-    def _wipe(self, connection: sqlite3.Connection, owner: str, revision: int) -> None:
-        """Everything of a person goes; the names of events and the links of the chain stay, bodies empty."""
-        self._probe("wipe")
-        # Codes are sealed with their recipients' keys, and messages from an address with its own: they must not stay
-        # in free pages, where other rows have but what nothing opens any more.
-        connection.execute("PRAGMA secure_delete = ON")
-        # Messages of an address that somebody else has too are not this person's alone.
-        queues = self._queues_of(connection, owner)
-        for queue in queues:
-            connection.execute("UPDATE inbox SET done = 1, body = x'' WHERE owner = ?", (queue,))
-        for table in ("outbox", "due", "vitals", "code"):
-            connection.execute(f"DELETE FROM {table} WHERE subject = ?", (owner,))  # noqa: S608
-        connection.execute("DELETE FROM code WHERE recipient = ?", (owner,))
-        connection.execute("UPDATE journal SET body = x'' WHERE subject = ? AND revision < ?", (owner, revision))
-        connection.execute("UPDATE access SET body = x'' WHERE subject = ?", (owner,))
-        connection.execute("DELETE FROM address WHERE person IN (SELECT n FROM person WHERE id = ?)", (owner,))
-        connection.execute("DELETE FROM person WHERE id = ?", (owner,))
-        connection.execute("PRAGMA secure_delete = OFF")
-        connection.execute("UPDATE person_change SET last = last + 1")
-
-    def _queues_of(self, connection: sqlite3.Connection, owner: str) -> list[str]:
-        """The person's own queue, and those of their addresses that nobody else has."""
-        row = connection.execute("SELECT body FROM person WHERE id = ?", (owner,)).fetchone()
-        if row is None:
-            return [owner]
-        known = self._persons.of([(owner, row[0])], self._open_person)[0]
-        queues = [owner]
-        for point in known.contacts:
-            address = address_key(point.system, point.value)
-            holders = connection.execute(
-                "SELECT count(*) FROM address WHERE address = ?", (self.sealing.name("address", address),)
-            ).fetchone()[0]
-            if holders <= 1:
-                queues.append(self._person(address))
-        return queues

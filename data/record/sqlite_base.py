@@ -11,6 +11,7 @@ from data.errors import BadFile, NotFound
 from data.ports import KeyStore
 from data.record.coding import decode
 from data.record.known import KnownCharts, KnownPeople
+from data.record.spoilt import SpoiltRows
 from data.record.sqlite_file import open_file, roll_back, translated
 from data.record.sqlite_keys import SqliteKeys
 from data.sealing.keyring import ERASED, HOUSE, check_value
@@ -37,6 +38,7 @@ class SqliteBase:
         """
         self._path = path
         self._probe = probe
+        self._spoilt = SpoiltRows()
         self._lock = RLock()
         self._connection = open_file(path)
         try:
@@ -112,6 +114,10 @@ class SqliteBase:
         self._probe(name)
         return self._connection.execute(statement, values)
 
+    def pseudonym(self, text: str) -> str:
+        """See `Record.pseudonym`."""
+        return self.sealing.name("pseudonym", text)[:12]
+
     def _person(self, subject: str) -> str:
         """The name under which a person (or the queue of an address) owns rows."""
         return self.sealing.name("person", subject)
@@ -119,7 +125,16 @@ class SqliteBase:
     def _must_live(self, owner: str) -> None:
         """Within the caller's transaction. Raises `NotFound` when this person was erased."""
         if self._read("SELECT 1 FROM chart WHERE subject = ? AND body = x''", (owner,)):
+            self._forget(owner)
             raise NotFound(ERASED)
+
+    def _forget(self, owner: str) -> None:
+        """Remember nothing of this person, and none of their keys."""
+        for subject in self._charts.subjects():
+            if self._person(subject) == owner:
+                self._charts.forget(subject)
+        self._persons.forget(owner)
+        self.sealing.keyring.forget(owner)
 
     def _open(self, table: str, owner: str, row: str, sealed: bytes, kind: type[T]) -> T:
         return decode(self.sealing.unseal(table, owner, row, sealed), kind)

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -12,11 +13,14 @@ from data.ports import Clock
 from data.record.checkup import (
     Checked,
     Waiting,
+    check_agreement,
     check_anchor,
     check_disk,
     check_keys,
     check_last,
     check_recovery,
+    check_rows,
+    check_unkeyed,
     check_work,
     fault,
     overdue_before,
@@ -60,6 +64,11 @@ def checkup(record: SqliteRecord, clock: Clock) -> Iterator[Checked]:
     yield _durability(record)
     yield _write(record)
     yield _indexes(record)
+    yield check_agreement(record)
+    # Before the recovery, which makes rows anew where it can.
+    yield check_unkeyed(record)
+    yield check_rows("rows", record.closed_rows(), "persons, charts, messages, outbox, timers and codes")
+    yield check_rows("vitals", record.closed_hours(clock.now()), "the last week")
     yield check_recovery(record)
     now = clock.now()
     last = record._read("SELECT at FROM journal ORDER BY seq DESC LIMIT 1", ())
@@ -108,7 +117,8 @@ def _work(record: SqliteRecord, clock: Clock) -> Iterator[Checked]:
     now = clock.now()
     first = record._read("SELECT owner, id, body FROM inbox WHERE done = 0 ORDER BY n LIMIT 1", ())
     ((unanswered,),) = record._read("SELECT count(*) FROM inbox WHERE done = 0", ())
-    since = [record._open("inbox", owner, name, body, RawMessage).received_at for owner, name, body in first]
+    opened = [record._tried("inbox", o, n, partial(record._open, "inbox", o, n, b, RawMessage)) for o, n, b in first]
+    since = [message.received_at for message in opened if message is not None]
     yield from check_work(
         Waiting(unanswered, since[0] if since else None),
         _waiting(record, "due", "due_at", clock),

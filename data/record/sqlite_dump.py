@@ -13,6 +13,7 @@ from data.ports import CodeUse
 from data.record.chain import ERASE, FIRST, RELIEVED
 from data.record.coding import decode, encode, instant, micros
 from data.record.linking import Columns, access_columns, entry_columns, gone_columns
+from data.record.placing import at_revision
 from data.record.projection import address_key
 from data.record.tables import (
     BucketRow,
@@ -76,20 +77,20 @@ T = TypeVar("T")
 
 def outbox_values(sealing: Sealing, owner: str, name: str, row: OutboxRow) -> tuple[Any, ...]:
     """The parameters of `PUT_OUTBOX`."""
-    body = sealing.seal("outbox", owner, name, row.body)
+    body = sealing.seal("outbox", owner, at_revision(name, row.revision), row.body)
     told = (row.late, row.created_at, row.not_before, row.seq, row.place, row.revision, row.set_at)
     return (owner, name, *told, body, *_lease(row))
 
 
 def due_values(sealing: Sealing, owner: str, name: str, row: DueRow) -> tuple[Any, ...]:
     """The parameters of `PUT_DUE`."""
-    body = sealing.seal("due", owner, name, row.body)
+    body = sealing.seal("due", owner, at_revision(name, row.revision), row.body)
     return (owner, name, row.due_at, row.seq, row.place, row.revision, row.set_at, body, *_lease(row))
 
 
 def vitals_values(sealing: Sealing, owner: str, code: str, hour: int, row: BucketRow) -> tuple[Any, ...]:
     """The parameters of `PUT_VITALS`."""
-    body = sealing.seal("vitals", owner, f"{code}/{hour}", row.body)
+    body = sealing.seal("vitals", owner, at_revision(f"{code}/{hour}", row.revision), row.body)
     return owner, code, hour, row.n, row.band, row.revision, body
 
 
@@ -109,7 +110,7 @@ def entry_values(owner: str, revision: int, columns: Columns) -> tuple[Any, ...]
 def put_person(connection: sqlite3.Connection, sealing: Sealing, person_id: str, row: PersonRow) -> None:
     """A person and the addresses they are found by, the earlier ones gone."""
     name = sealing.name("person", person_id)
-    body = sealing.seal("person", name, "person", row.body)
+    body = sealing.seal("person", name, at_revision("person", row.revision), row.body)
     connection.execute(PUT_PERSON, (name, row.active, row.role, row.revision, body))
     connection.execute("UPDATE person_change SET last = last + 1")
     ((number,),) = connection.execute("SELECT n FROM person WHERE id = ?", (name,)).fetchall()
@@ -135,7 +136,7 @@ def write(connection: sqlite3.Connection, tables: Tables, sealing: Sealing) -> N
     links = _write_journal(connection, tables, sealing)
     for subject, chart in tables.charts.items():
         owner = sealing.name("person", subject)
-        body = sealing.seal("chart", owner, "chart", chart.body) if chart.body else b""
+        body = sealing.seal("chart", owner, at_revision("chart", chart.revision), chart.body) if chart.body else b""
         connection.execute(PUT_CHART, (owner, chart.revision, links.get(owner, FIRST), body))
     for subject, hours in tables.vitals.items():
         owner = sealing.name("person", subject)
@@ -191,7 +192,7 @@ def read(connection: sqlite3.Connection, sealing: Sealing) -> Tables:
         tables.inbox[message.id] = MessageRow(order=message.order, body=opened, done=bool(done), **_named(lease))
     subjects = {}
     for owner, revision, body in get("SELECT subject, revision, body FROM chart ORDER BY n"):
-        opened = sealing.unseal("chart", owner, "chart", body) if body else b""
+        opened = sealing.unseal("chart", owner, at_revision("chart", revision), body) if body else b""
         subjects[owner] = decode(opened, Chart).subject if body else owner
         tables.charts[subjects[owner]] = ChartRow(revision, opened)
     for seq, owner, revision, event, relieved, body in get(
@@ -204,7 +205,7 @@ def read(connection: sqlite3.Connection, sealing: Sealing) -> Tables:
     for owner, code, hour, n, band, revision, body in get(
         "SELECT subject, code, hour, n, band, revision, body FROM vitals ORDER BY rowid"
     ):
-        opened = sealing.unseal("vitals", owner, f"{code}/{hour}", body)
+        opened = sealing.unseal("vitals", owner, at_revision(f"{code}/{hour}", revision), body)
         tables.vitals.setdefault(subjects[owner], {})[code, hour] = BucketRow(n, band, revision, opened)
     _read_work(connection, sealing, tables, subjects)
     _read_people(connection, sealing, tables)
@@ -216,7 +217,7 @@ def _read_work(connection: sqlite3.Connection, sealing: Sealing, tables: Tables,
         "SELECT subject, id, late, created_at, not_before, seq, place, revision, set_at, body,"  # noqa: S608
         f" {_LEASE} FROM outbox ORDER BY n"
     ):
-        opened = sealing.unseal("outbox", owner, name, body)
+        opened = sealing.unseal("outbox", owner, at_revision(name, revision), body)
         tables.outbox[subjects[owner], decode(opened, Communication).id] = OutboxRow(
             late=late,
             created_at=created_at,
@@ -231,7 +232,7 @@ def _read_work(connection: sqlite3.Connection, sealing: Sealing, tables: Tables,
     for owner, name, due_at, seq, place, revision, set_at, body, *lease in connection.execute(
         f"SELECT subject, id, due_at, seq, place, revision, set_at, body, {_LEASE} FROM due ORDER BY n"  # noqa: S608
     ):
-        opened = sealing.unseal("due", owner, name, body)
+        opened = sealing.unseal("due", owner, at_revision(name, revision), body)
         row = DueRow(
             due_at=due_at, seq=seq, place=place, revision=revision, set_at=set_at, body=opened, **_named(lease)
         )
@@ -242,7 +243,7 @@ def _read_people(connection: sqlite3.Connection, sealing: Sealing, tables: Table
     for name, active, role, revision, body in connection.execute(
         "SELECT id, active, role, revision, body FROM person ORDER BY n"
     ):
-        opened = sealing.unseal("person", name, "person", body)
+        opened = sealing.unseal("person", name, at_revision("person", revision), body)
         person = decode(opened, Person)
         addresses = dict.fromkeys(address_key(point.system, point.value) for point in person.contacts)
         tables.people[person.id] = PersonRow(revision, bool(active), role, tuple(addresses), opened)

@@ -87,6 +87,15 @@ class SqliteKeys:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return gone
 
+    def destroyed(self) -> tuple[str, ...]:
+        """Whose keys were destroyed."""
+        return tuple(owner for owner, *_ in self._read(f"SELECT {_COLUMNS} FROM key WHERE generation = 0", ()))  # noqa: S608
+
+    def generations(self) -> set[tuple[str, int]]:
+        """Every key by its owner and generation; generation 0 says that the owner's were destroyed."""
+        with self._lock, translated(self._path):
+            return set(self._connection.execute("SELECT owner, generation FROM key").fetchall())
+
     def remove_key(self, owner: str, generation: int) -> None:
         """See `KeyTable.remove_key`."""
         self._write("DELETE FROM key WHERE owner = ? AND generation = ?", (owner, generation))

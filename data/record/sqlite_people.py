@@ -1,18 +1,21 @@
 """People and reply codes in a SQLite record."""
 
+import sqlite3
 from datetime import datetime
 
 from data.model.people import ChannelKind, Person
 from data.ports import CodeUse
 from data.record import codes, sqlite_dump
+from data.record.believed import at_address, is_staff, on_staff
 from data.record.coding import micros
+from data.record.placing import at_revision
 from data.record.projection import address_key
-from data.record.sqlite_base import SqliteBase
 from data.record.sqlite_file import STAFF
+from data.record.sqlite_healing import SqliteHealing
 from data.record.tables import STRANGER
 
 
-class SqlitePeople(SqliteBase):
+class SqlitePeople(SqliteHealing):
     """The persons and codes of a `SqliteRecord`."""
 
     _everyone: tuple[int, tuple[Person, ...]] = (-1, ())
@@ -24,26 +27,43 @@ class SqlitePeople(SqliteBase):
 
     def holders(self, system: ChannelKind, value: str) -> tuple[Person, ...]:
         """See `Record.holders`."""
-        address = self.sealing.name("address", address_key(system, value))
         with self._lock:
-            rows = self._read(
-                "SELECT id, body FROM person JOIN address ON person = n WHERE address = ?"
-                " ORDER BY role = ?, active DESC, n DESC",
-                (address, STRANGER),
-            )
-            return self._persons.of(rows, self._open_person)
+            return at_address(self._people_of(self._at(system, value)), system, value)
+
+    def unread_at(self, system: ChannelKind, value: str) -> tuple[str, ...]:
+        """See `Record.unread_at`."""
+        with self._lock:
+            return tuple(row[0] for row in self._at(system, value) if not self._people_of([row]))
+
+    def _at(self, system: ChannelKind, value: str) -> list[tuple[str, int, bytes]]:
+        return self._read(
+            "SELECT id, revision, body FROM person JOIN address ON person = n WHERE address = ?"
+            " ORDER BY role = ?, active DESC, n DESC",
+            (self.sealing.name("address", address_key(system, value)), STRANGER),
+        )
 
     def people(self) -> tuple[Person, ...]:
         """See `Record.people`."""
         with self._lock:
-            self._everyone = self._since(self._everyone, "SELECT id, body FROM person ORDER BY n")
+            self._everyone = self._since(self._everyone, "SELECT id, revision, body FROM person ORDER BY n")
             return self._everyone[1]
 
     def staff(self) -> tuple[Person, ...]:
         """See `Record.staff`."""
         with self._lock:
-            self._staff = self._since(self._staff, f"SELECT id, body FROM person WHERE {STAFF} ORDER BY n")  # noqa: S608
+            select = f"SELECT id, revision, body FROM person WHERE {STAFF} ORDER BY n"  # noqa: S608
+            changes, found = self._since(self._staff, select)
+            if (changes, found) != self._staff:
+                self._staff = changes, on_staff(found, self._demoted(found))
             return self._staff[1]
+
+    def _demoted(self, found: tuple[Person, ...]) -> tuple[Person, ...]:
+        """Those known to be of the team whom their role's column keeps out, as they are stored now."""
+        there = {self._person(person.id) for person in found}
+        names = [name for name, person in self._persons.items() if is_staff(person) and name not in there]
+        select = "SELECT id, revision, body FROM person WHERE id = ?"
+        rows = [row for name in names for row in self._read(select, (name,))]
+        return tuple(person for person in self._people_of(rows) if is_staff(person))
 
     def _since(self, known: tuple[int, tuple[Person, ...]], select: str) -> tuple[int, tuple[Person, ...]]:
         """What is known, if nobody was changed since; otherwise what is selected, with the count of changes."""
@@ -51,10 +71,26 @@ class SqlitePeople(SqliteBase):
             ((changes,),) = connection.execute("SELECT last FROM person_change").fetchall()
             if changes == known[0]:
                 return known
-            return changes, self._persons.of(connection.execute(select).fetchall(), self._open_person)
+            self._forget_gone(connection)
+            rows = connection.execute(select).fetchall()
+            people = self._people_of(rows)
+            # While somebody cannot be read, they are looked for each time: what was amiss may be restored.
+            return changes if len(people) == len(rows) else -1, people
 
-    def _open_person(self, name: str, sealed: bytes) -> bytes:
-        return self.sealing.unseal("person", name, "person", sealed)
+    def _forget_gone(self, connection: sqlite3.Connection) -> None:
+        """Another process may have erased somebody: of them nothing stays in memory here."""
+        there = {name for (name,) in connection.execute("SELECT id FROM person")}
+        gone = [name for name in self._persons.names() if name not in there]
+        for name in gone:
+            self._forget(name)
+        if gone:
+            self._everyone = self._staff = (-1, ())
+
+    def _people_of(self, rows: list[tuple[str, int, bytes]]) -> tuple[Person, ...]:
+        """The persons of these rows: name, revision and sealed body."""
+        places = {name: at_revision("person", revision) for name, revision, _ in rows}
+        bodies = [(name, body) for name, _, body in rows]
+        return self._persons.of(bodies, lambda name, body: self._opened_person(name, places[name], body))
 
     def reserve_code(self, recipient: str, escalation_id: str, subject: str, now: datetime) -> str:
         """See `Record.reserve_code`."""
@@ -79,7 +115,7 @@ class SqlitePeople(SqliteBase):
             "SELECT code, body FROM code WHERE recipient = ? AND code = ? AND given_at > ?",
             (self._person(recipient), code, micros(now - codes.KEEP)),
         )
-        return self._code_use(recipient, rows[0]) if rows else None
+        return next(iter(self._uses(recipient, rows)), None)
 
     def codes_of(self, recipient: str, since: datetime) -> tuple[CodeUse, ...]:
         """See `Record.codes_of`."""
@@ -87,7 +123,12 @@ class SqlitePeople(SqliteBase):
             "SELECT code, body FROM code WHERE recipient = ? AND given_at >= ? ORDER BY given_at, code",
             (self._person(recipient), micros(since)),
         )
-        return tuple(self._code_use(recipient, row) for row in rows)
+        return self._uses(recipient, rows)
 
-    def _code_use(self, recipient: str, row: tuple[str, bytes]) -> CodeUse:
-        return self._open("code", self._person(recipient), row[0], row[1], CodeUse)
+    def _uses(self, recipient: str, rows: list[tuple[str, bytes]]) -> tuple[CodeUse, ...]:
+        owner = self._person(recipient)
+
+        def use(code: str, body: bytes) -> CodeUse | None:
+            return self._tried("code", owner, code, lambda: self._open("code", owner, code, body, CodeUse))
+
+        return tuple(found for code, body in rows if (found := use(code, body)) is not None)

@@ -3,25 +3,27 @@
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from data.model.audit import Entry
-from data.model.chart import Chart
+from data.model.chart import WINDOW, Chart
 from data.model.observation import Observation
-from data.ports import Hour, Tended
+from data.ports import Hour, Spoilt, Tended
 from data.record import buckets, sqlite_dump
 from data.record.chain import ERASE, RELIEVED
 from data.record.coding import encode, micros
 from data.record.known import KnownCharts
+from data.record.placing import at_revision
 from data.record.projection import Projection
 from data.record.retention import relieved_entry, tend_limits
-from data.record.sqlite_base import SqliteBase
+from data.record.sqlite_healing import SqliteHealing
 from data.record.tables import BucketKey, BucketRow
 
 # A sweep writes that many rows between two chances for others to write.
 _BATCH = 200
 
 
-class SqliteVitals(SqliteBase):
+class SqliteVitals(SqliteHealing):
     """The hours of a `SqliteRecord`."""
 
     def observations(self, subject: str, code: str, since: datetime, until: datetime) -> tuple[Observation, ...]:
@@ -42,9 +44,12 @@ class SqliteVitals(SqliteBase):
 
     def _hours(self, subject: str, code: str, first: int, end: int) -> Iterator[tuple[int, bytes]]:
         owner = self._person(subject)
-        select = "SELECT hour, body FROM vitals WHERE subject = ? AND code = ? AND ? <= hour AND hour < ? ORDER BY hour"
-        for hour, sealed in self._read(select, (owner, code, first, end)):
-            yield hour, self.sealing.unseal("vitals", owner, f"{code}/{hour}", sealed)
+        select = (
+            "SELECT hour, revision, body FROM vitals"
+            " WHERE subject = ? AND code = ? AND ? <= hour AND hour < ? ORDER BY hour"
+        )
+        for hour, revision, sealed in self._read(select, (owner, code, first, end)):
+            yield hour, self._open_hour(owner, code, hour, revision, sealed)
 
     def _full(self, chart: Chart, owner: str) -> Chart:
         """The chart with its observations; within the caller's transaction."""
@@ -54,11 +59,11 @@ class SqliteVitals(SqliteBase):
             if chart.observed_from is not None:
                 start = micros(chart.observed_from)
                 rows = self._read(
-                    "SELECT code, hour, body FROM vitals WHERE subject = ? AND hour >= ?",
+                    "SELECT code, hour, revision, body FROM vitals WHERE subject = ? AND hour >= ?",
                     (owner, buckets.first_hour(start)),
                 )
-                unseal = self.sealing.unseal
-                found = buckets.since((unseal("vitals", owner, f"{c}/{h}", body) for c, h, body in rows), start)
+                opened = (self._tried_hour(owner, *row) for row in rows)
+                found = buckets.since((body for body in opened if body is not None), start)
                 full = chart.with_observations(found) if found else chart
             self._charts.read_full(full)
         return full
@@ -75,10 +80,34 @@ class SqliteVitals(SqliteBase):
     def _bucket(self, connection: sqlite3.Connection, owner: str, key: BucketKey) -> BucketRow | None:
         select = "SELECT n, band, revision, body FROM vitals WHERE subject = ? AND code = ? AND hour = ?"
         row = connection.execute(select, (owner, *key)).fetchone()
-        return None if row is None else self._opened(owner, key, *row)
+        if row is None or self._tried_hour(owner, *key, *row[2:]) is None:
+            # What does not open is lost but for the journal; it must not keep out what is measured now.
+            return None
+        return self._opened(owner, key, *row)
 
     def _opened(self, owner: str, key: BucketKey, n: int, band: int, revision: int, sealed: bytes) -> BucketRow:
-        return BucketRow(n, band, revision, self.sealing.unseal("vitals", owner, f"{key[0]}/{key[1]}", sealed))
+        return BucketRow(n, band, revision, self._open_hour(owner, *key, revision, sealed))
+
+    def _open_hour(self, owner: str, code: str, hour: int, revision: int, sealed: bytes) -> bytes:
+        return self.sealing.unseal("vitals", owner, at_revision(f"{code}/{hour}", revision), sealed)
+
+    def _tried_hour(self, owner: str, code: str, hour: int, revision: int, sealed: bytes) -> bytes | None:
+        """An hour, or None for one that does not open: the others are judged without it."""
+        opened = partial(self._open_hour, owner, code, hour, revision, sealed)
+        return self._tried("vitals", owner, f"{code}/{hour}", opened)
+
+    def closed_hours(self, now: datetime) -> Iterator[Spoilt]:
+        """The hours of the charts' window that do not open, each tried: for a check-up."""
+        last, first = ("", "", 0), buckets.first_hour(micros(now - WINDOW))
+        select = (
+            "SELECT subject, code, hour, revision, body FROM vitals WHERE (subject, code, hour) > (?, ?, ?)"  # noqa: S608
+            f" AND hour >= ? ORDER BY subject, code, hour LIMIT {_BATCH}"
+        )
+        while rows := self._read(select, (*last, first)):
+            for owner, code, hour, revision, body in rows:
+                if self._tried_hour(owner, code, hour, revision, body) is None:
+                    yield Spoilt(table="vitals", owner=owner, row=f"{code}/{hour}")
+            last = rows[-1][:3]
 
     def tend(self, now: datetime, full: timedelta, keep: timedelta) -> Tended:
         """See `Record.tend`."""
@@ -100,6 +129,8 @@ class SqliteVitals(SqliteBase):
             with self._writing() as connection:
                 rows = connection.execute(select, (*last, before)).fetchall()
                 for subject, code, hour, *columns in rows:
+                    if self._tried_hour(subject, code, hour, *columns[2:]) is None:
+                        continue
                     less = buckets.thinned(self._opened(subject, (code, hour), *columns))
                     if less is not None:
                         values = sqlite_dump.vitals_values(self.sealing, subject, code, hour, less)
@@ -121,7 +152,9 @@ class SqliteVitals(SqliteBase):
             with self._writing() as connection:
                 rows = connection.execute(select, (last, most)).fetchall()
                 for seq, subject, revision, body in rows:
-                    less = relieved_entry(self._open("journal", subject, str(revision), body, Entry), before)
+                    opened = partial(self._open, "journal", subject, str(revision), body, Entry)
+                    entry = self._tried("journal", subject, str(revision), opened)
+                    less = relieved_entry(entry, before) if entry is not None else None
                     if less is not None:
                         sealed = self.sealing.seal(RELIEVED, subject, str(revision), encode(less))
                         connection.execute("UPDATE journal SET relieved = 1, body = ? WHERE seq = ?", (sealed, seq))

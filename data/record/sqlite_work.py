@@ -1,22 +1,27 @@
 """Work that waits in a SQLite record: inbound messages, timers and the outbox, leased to workers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from json import dumps
+from typing import Any, TypeVar
 
 from data.model.communication import Communication
 from data.model.conversation import RawMessage
 from data.model.plan import Due
 from data.ports import Claim
 from data.record.coding import encode, encode_input, instant, micros, span
-from data.record.sqlite_base import SqliteBase
+from data.record.sqlite_healing import SqliteHealing
 from data.record.tables import BACK
 
 _FREE = "NOT (lease_from <= :now AND :now < lease_until)"
 _PAGE = 200
 
+T = TypeVar("T", Due, Communication)
 
-class SqliteWork(SqliteBase):
+
+class SqliteWork(SqliteHealing):
     """The queues of a `SqliteRecord`."""
 
     def keep(self, message: RawMessage) -> bool:
@@ -32,15 +37,26 @@ class SqliteWork(SqliteBase):
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """See `Record.claim_message`."""
         with self._writing() as connection:
-            row = connection.execute(
-                f"SELECT n, owner, id, body, attempt FROM inbox AS me WHERE done = 0 AND {_FREE} AND NOT EXISTS"  # noqa: S608
-                " (SELECT 1 FROM inbox WHERE done = 0 AND owner = me.owner AND n < me.n) ORDER BY n LIMIT 1",
-                {"now": micros(now)},
-            ).fetchone()
-            if row is None:
-                return None
-            message = self._open("inbox", row[1], row[2], row[3], RawMessage)
-            return message, self._take("inbox", row, message.id, now, lease)
+            while True:
+                row = connection.execute(
+                    f"SELECT n, owner, id, body, attempt FROM inbox AS me WHERE done = 0 AND {_FREE} AND NOT EXISTS"  # noqa: S608
+                    " (SELECT 1 FROM inbox WHERE done = 0 AND owner = me.owner AND n < me.n"
+                    f"{self._but_spoilt()}) ORDER BY n LIMIT 1",
+                    {"now": micros(now), "spoilt": dumps([row.row for row in self._spoilt.of("inbox")])},
+                ).fetchone()
+                if row is None:
+                    return None
+                open_row = partial(self._open, "inbox", row[1], row[2], row[3], RawMessage)
+                message = self._tried("inbox", row[1], row[2], open_row)
+                claim = self._take("inbox", row, message.id if message else "", now, lease)
+                if message is not None:
+                    return message, claim
+                if (chart := self._chart_of(row[1])) is not None:
+                    self._spoilt.belongs("inbox", row[1], row[2], chart.subject)
+
+    def _but_spoilt(self) -> str:
+        """A message that does not open does not hold up those behind it: they may be an emergency."""
+        return " AND id NOT IN (SELECT value FROM json_each(:spoilt))" if self._spoilt.of("inbox") else ""
 
     def finish_message(self, claim: Claim, *, forget: bool = False) -> bool:
         """See `Record.finish_message`."""
@@ -55,6 +71,10 @@ class SqliteWork(SqliteBase):
             done = "UPDATE inbox SET done = 1 WHERE id = ? AND token = ?"
             return self._write("inbox", done, (name, claim.token)).rowcount == 1
 
+    def waiting(self, order: str) -> bool:
+        """See `Record.waiting`."""
+        return bool(self._read("SELECT 1 FROM inbox WHERE done = 0 AND owner = ? LIMIT 1", (self._person(order),)))
+
     def messages(self, subject: str) -> Iterator[RawMessage]:
         """See `Record.messages`."""
         owner, last = self._person(subject), 0
@@ -67,34 +87,41 @@ class SqliteWork(SqliteBase):
 
     def claim_due(self, now: datetime, lease: timedelta) -> tuple[Due, Claim] | None:
         """See `Record.claim_due`."""
-        with self._writing() as connection:
-            # Two looks, each by its own index: hardly ever is a clock set back, and thousands of timers lie ahead.
-            order = "ORDER BY due_at, seq, place LIMIT 1"
-            row = connection.execute(
-                "SELECT n, subject, id, body, attempt FROM ("  # noqa: S608
-                f"SELECT * FROM (SELECT * FROM due WHERE due_at <= :now AND {_FREE} {order}) UNION ALL "
-                f"SELECT * FROM (SELECT * FROM due INDEXED BY due_set WHERE set_at > :back AND {_FREE} {order})"
-                f") {order}",
-                _instants(now),
-            ).fetchone()
-            if row is None:
-                return None
-            due = self._open("due", row[1], row[2], row[3], Due)
-            return due, self._take("due", row, due.id, now, lease)
+        # Two looks, each by its own index: hardly ever is a clock set back, and thousands of timers lie ahead.
+        order = "ORDER BY due_at, seq, place LIMIT 1"
+        select = (
+            "SELECT n, subject, id, body, attempt, revision FROM ("  # noqa: S608
+            f"SELECT * FROM (SELECT * FROM due WHERE due_at <= :now AND {_FREE} {order}) UNION ALL "
+            f"SELECT * FROM (SELECT * FROM due INDEXED BY due_set WHERE set_at > :back AND {_FREE} {order})"
+            f") {order}"
+        )
+        return self._claim("due", select, self._opened_due, now, lease)
 
     def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
         """See `Record.claim_outbox`."""
+        select = (
+            "SELECT n, subject, id, body, attempt, revision FROM outbox"  # noqa: S608
+            f" WHERE (not_before <= :now OR set_at > :back) AND {_FREE}"
+            " ORDER BY late, created_at, seq, place LIMIT 1"
+        )
+        return self._claim("outbox", select, self._opened_message, now, lease)
+
+    def _claim(
+        self,
+        table: str,
+        select: str,
+        opened: Callable[[str, str, int, bytes], T | None],
+        now: datetime,
+        lease: timedelta,
+    ) -> tuple[T, Claim] | None:
+        """The first row selected that can be had; one that cannot is leased too, and the next is looked at."""
         with self._writing() as connection:
-            row = connection.execute(
-                "SELECT n, subject, id, body, attempt FROM outbox"  # noqa: S608
-                f" WHERE (not_before <= :now OR set_at > :back) AND {_FREE}"
-                " ORDER BY late, created_at, seq, place LIMIT 1",
-                _instants(now),
-            ).fetchone()
-            if row is None:
-                return None
-            message = self._open("outbox", row[1], row[2], row[3], Communication)
-            return message, self._take("outbox", row, message.id, now, lease)
+            while row := connection.execute(select, _instants(now)).fetchone():
+                thing = opened(row[1], row[2], row[5], row[3])
+                claim = self._take(table, row, thing.id if thing else "", now, lease)
+                if thing is not None:
+                    return thing, claim
+        return None
 
     def next_at(self, now: datetime) -> datetime | None:
         """See `Record.next_at`."""
@@ -115,9 +142,7 @@ class SqliteWork(SqliteBase):
         ((ahead,),) = self._read(select, _instants(now))
         return None if ahead is None else instant(ahead)
 
-    def _take(
-        self, table: str, row: tuple[int, str, str, bytes, int], row_id: str, now: datetime, lease: timedelta
-    ) -> Claim:
+    def _take(self, table: str, row: tuple[Any, ...], row_id: str, now: datetime, lease: timedelta) -> Claim:
         number, attempt = row[0], row[4]
         self._write("token", "UPDATE token SET last = last + 1", ())
         ((token,),) = self._read("SELECT last FROM token", ())

@@ -66,8 +66,7 @@ class Keyring:
 
     def newest(self, owner: str) -> tuple[int, AESGCM]:
         """The key that seals for an owner from now on, made when there is none. Raises `NotFound` once erased."""
-        if self._monotonic() >= self._fresh_until:
-            self.forget()
+        self.expire()
         known = self._known.get(owner)
         if known is None or not known.newest:
             known = self._load_newest(owner)
@@ -76,8 +75,7 @@ class Keyring:
 
     def key(self, owner: str, generation: int) -> AESGCM:
         """The key of that generation. Raises `NotFound` when it was destroyed or never was."""
-        if self._monotonic() >= self._fresh_until:
-            self.forget()
+        self.expire()
         known = self._known.get(owner)
         found = known.keys.get(generation) if known else None
         if found is None:
@@ -88,6 +86,11 @@ class Keyring:
                 )
             found = self._remember(owner, generation, AESGCM(self.open(row)))
         return found
+
+    def expire(self) -> None:
+        """Drop all keys at work when their time is over. On any use, of anybody's."""
+        if self._monotonic() >= self._fresh_until:
+            self.forget()
 
     def add(self, owner: str, generation: int) -> None:
         """A new key for an owner; when another process made it first, theirs is taken.
@@ -102,6 +105,7 @@ class Keyring:
 
     def shred(self, owner: str) -> int:
         """Destroy an owner's keys: whatever they sealed is lost, backups included. Safe to repeat."""
+        self.expire()
         if owner.startswith("~"):
             raise BadInput("only the keys of one person can be destroyed")
         self.forget(owner)
@@ -122,6 +126,7 @@ class Keyring:
 
     def open(self, row: KeyRow) -> bytes:
         """A data key or the house secret itself. Raises `BadFile` when it is not what was wrapped."""
+        self.expire()
         try:
             return opened(self.keks.get(under(row)), row)
         except BadFile:

@@ -49,9 +49,11 @@ class Sealing:
 
     def digest(self, body: bytes) -> bytes:
         """16 bytes that change when the body changes and cannot be guessed from outside."""
+        self.keyring.expire()
         return hmac(self._digests, body, sha256)[:16]
 
     def link(self, previous: bytes, *parts: str | int | bytes) -> bytes:
         """The next link of a chain: over the one before and everything that must not change."""
+        self.keyring.expire()
         told = [p if isinstance(p, bytes) else str(p).encode("utf-8", "surrogatepass") for p in (previous, *parts)]
         return hmac(self._chain, b"".join([len(p).to_bytes(4, "big") + p for p in told]), sha256)

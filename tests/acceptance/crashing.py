@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,15 +121,15 @@ class World:
     def sent(self) -> Counter[tuple[str, str, str, str]]:
         """What the providers took: (category, recipient, channel, sentence)."""
         taken = (a.communication for p in self.providers for a in p.accepted)
-        return Counter((c.category.value, c.recipient, c.channel.value, c.text_key) for c in taken)
+        return Counter((c.category.value, _told(c.recipient), c.channel.value, c.text_key) for c in taken)
 
     def facts(self) -> dict[str, object]:
         """What is known and decided, without the times and counters that a restart may move."""
         found = {}
         for person in self.record.people():
             chart = self.record.chart(person.id)
-            found[person.id] = (
-                chart.person,
+            found[_told(person.id)] = (
+                chart.person and replace(chart.person, id=_told(person.id)),
                 [(o.id, o.value) for o in chart.observations],
                 [(s.id, s.symptom, s.assertion, s.words) for s in chart.symptoms],
                 [(f.id, f.rule, f.level, f.state, f.owner, f.outcome, f.episode) for f in chart.flags],
@@ -146,6 +147,11 @@ class World:
 
     def _build(self) -> None:
         self.house = House(self.record, self.clock, self.providers, KIT, PARSER)
+
+
+def _told(person_id: str) -> str:
+    """Every record has pseudonyms of its own for strangers; here there is never more than one."""
+    return "stranger" if person_id.startswith("stranger-") else person_id
 
 
 def people() -> tuple[Person, ...]:

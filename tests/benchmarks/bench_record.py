@@ -31,9 +31,9 @@ def main(write: Callable[[str], object]) -> None:
         sealing = _Counted(record)
         commit = _commits(record)
         share = sealing.seconds / sealing.busy
-        write(
-            f"  commit of a message (6 rows), full sync: p50 {commit:.2f} ms (goal 3), {commit / bare:.1f} bare inserts\n"
-        )
+        ratio = commit / bare
+        write(f"  commit of a message (6 rows), full sync: p50 {commit:.2f} ms (goal 3), {ratio:.1f} bare inserts
+")
         write(f"  of it sealing, names and chain: {share:.0%} (goal 25 %)\n")
         write(f"  chart of 30 days of hourly vitals, 5 codes: {_charts(record)}\n")
         record.close()

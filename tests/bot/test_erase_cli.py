@@ -55,6 +55,10 @@ def types(monkeypatch, text):
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
 
+def named(person_id):
+    return at_work(lambda house: pseudonym(house.record, person_id))
+
+
 def phms(*arguments):
     return main(["erase", "--patient", *arguments])
 
@@ -66,7 +70,7 @@ def test_what_goes_is_said_and_the_code_must_be_typed(monkeypatch, capsys):
     assert "A-17, patient: 4 entries, 1 message, 1 look will go" in err
     assert "Type A-17 to go on: " in err
     assert out.startswith("Erased. The certificate, as it stands in the audit:")
-    assert f"{pseudonym('A-17')}  4 entries, 1 message, 1 look erased, keys destroyed; asked for by letter" in out
+    assert f"{named('A-17')}  4 entries, 1 message, 1 look erased, keys destroyed; asked for by letter" in out
     assert "Anna" not in out + err
     assert at_work(lambda house: house.record.chart("A-17").erased)
     assert at_work(lambda house: not house.record.chart("p-22").erased)
@@ -101,7 +105,7 @@ def test_the_second_time_it_says_so(capsys):
 def test_by_code_where_it_is_not_the_id_and_afterwards_by_the_id(capsys):
     assert phms("b-22", "--yes", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["pseudonym"], told["erased"]) == (pseudonym("p-22"), True)
+    assert (told["pseudonym"], told["erased"]) == (named("p-22"), True)
     assert told["what"] == "1 entry, 0 messages, 0 looks erased, keys destroyed"
     assert told["by"].startswith("operator:")
     assert phms("p-22", "--json") == 0
@@ -156,10 +160,10 @@ def test_every_attempt_and_every_certificate_stands_in_the_audit(capsys):
     phms("B-22", "--yes")
     lines = at_work(lambda house: list(house.record.accesses(CLINIC)))
     assert [(line.action, line.reason.partition(":")[0]) for line in lines] == [
-        ("erase", pseudonym("A-17")),
-        ("erasure-certificate", pseudonym("A-17")),
-        ("erase", pseudonym("p-22")),
-        ("erasure-certificate", pseudonym("p-22")),
+        ("erase", named("A-17")),
+        ("erasure-certificate", named("A-17")),
+        ("erase", named("p-22")),
+        ("erasure-certificate", named("p-22")),
     ]
     capsys.readouterr()
     assert main(["audit", "verify"]) == 0

@@ -1,6 +1,8 @@
 """Everything that is stored comes back exactly."""
 
 import math
+import subprocess
+import sys
 from dataclasses import is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -109,3 +111,32 @@ def test_bytes_of_another_version_are_a_bad_file() -> None:
         decode(b'{"id": 7}', Due)
     with pytest.raises(BadFile):
         decode(b"\xff", Due)
+
+
+AT_ONCE = """
+import threading
+from data.model.audit import Access, Entry
+from data.model.chart import Chart
+from data.model.communication import Communication
+from data.model.conversation import RawMessage
+from data.model.people import Person
+from data.model.plan import Due
+from data.record.coding import _decoder, _list_decoder
+
+kinds = [Chart, Entry, Person, Due, Communication, RawMessage, Access]
+start = threading.Barrier(2 * len(kinds))
+
+def work(make, kind):
+    start.wait()
+    make(kind)
+
+threads = [threading.Thread(target=work, args=(make, kind)) for kind in kinds for make in (_decoder, _list_decoder)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+@pytest.mark.parametrize("time", range(3))
+def test_the_first_decodes_of_several_threads_at_once_do_not_crash_the_process(time: int) -> None:
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

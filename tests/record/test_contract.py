@@ -61,6 +61,22 @@ class TestMessages:
         claimed = [record.claim_message(NOW, LEASE) for _ in range(4)]
         assert [c[0].id for c in claimed if c] == ["sms:1", "sms:3", "sms:5"]
 
+    def test_a_queue_waits_until_its_last_message_is_finished(self, record: Record) -> None:
+        record.keep(message("sms:1", "anna"))
+        record.keep(message("sms:2", "anna"))
+        record.keep(message("sms:3", None, address="+2"))
+        for _ in range(2):
+            assert record.waiting("anna")
+            claimed = record.claim_message(NOW, LEASE)
+            assert claimed is not None
+            assert claimed[0].person_id == "anna"
+            assert record.waiting("anna")
+            record.finish_message(claimed[1])
+        assert not record.waiting("anna")
+        assert record.waiting("sms:+2")
+        assert not record.waiting("sms:+1")
+        assert not record.waiting("nobody")
+
     def test_a_lapsed_lease_goes_to_the_next_worker_and_fences_the_first(self, record: Record) -> None:
         record.keep(message("sms:1"))
         first = record.claim_message(NOW, LEASE)

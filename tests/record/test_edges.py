@@ -398,8 +398,9 @@ class TestOldVitals:
 
 @st.composite
 def measured(draw: st.DrawFn) -> list[Observation]:
-    """Samples of a year, many in the same hour, some on an hour's edge, values that repeat."""
-    ages = st.one_of(st.integers(0, 30 * 24), st.integers(190, 196), st.sampled_from([0, 191, 192, 193, 240, 719, 720]))
+    """Samples of many weeks, several in the same hour, some on an hour's edge, values that repeat."""
+    hours = draw(st.lists(st.sampled_from([0, 191, 192, 193, 194, 240, 241, 479, 480, 599, 600, 720]), min_size=1))
+    ages = st.sampled_from(hours)
     minutes = st.sampled_from([0, 1, 2, 17, 30, 59])
     ticks = st.sampled_from([0, 1, 999_999])
     values = st.sampled_from([50.0, 90.0, 93.5, 97.0, 97.0, 99.9])

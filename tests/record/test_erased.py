@@ -327,6 +327,35 @@ def test_keys_restored_from_a_backup_are_destroyed_again(tmp_path: Path) -> None
     record.close()
 
 
+def test_a_backup_of_the_file_restored_after_an_erasure_is_erased_again(tmp_path: Path) -> None:
+    """The rows are back, their keys are not: without a word to anybody they would stand in every worker's way."""
+    path, backup = tmp_path / "record.db", tmp_path / "backup.db"
+    record = SqliteRecord(path, FixedKeys())
+    live(record)
+    record.close()
+    shutil.copy(path, backup)
+    record = SqliteRecord(path, FixedKeys())
+    erase(record)
+    record.close()
+    shutil.copy(backup, path)
+    record = SqliteRecord(path, FixedKeys())
+    before = of_nia(record)
+    with pytest.raises(NotFound, match="erased"):
+        record.chart("anna")
+    assert record.recover() == 1
+    assert (record.recover(), of_nia(record)) == (0, before)
+    assert record.chart("anna").erased
+    assert record.chart("anna").revision == 3
+    assert list(record.journal("anna")) == list(record.messages("anna")) == list(record.accesses("anna")) == []
+    assert "anna" not in {p.id for p in record.people()}
+    assert record.holders(SMS, "+1") == ()
+    assert verify(record).sound
+    # But for what stood in the queue of the number itself: whose it was, only the person's own row said.
+    mine = ["anna:address"]
+    assert claimed(record) == [*mine, "nia/c", "nia/held", "nia/later", "nia/weigh/wombat", *NIAS, "shared"]
+    record.close()
+
+
 def is_gone_but_for_its_last_entry(record: SqliteRecord) -> None:
     """With the old keys, the entry that says who erased opens; it holds nothing of the person but their id."""
     (last,) = record.journal("anna")
@@ -371,8 +400,9 @@ def test_not_even_sealed_is_anything_left_in_the_file(tmp_path: Path) -> None:
 def test_two_processes_of_which_one_does_not_know_yet(tmp_path: Path) -> None:
     one, other = (SqliteRecord(tmp_path / "record.db", FixedKeys()) for _ in range(2))
     live(one)
+    # The other one has the key at work, so that it could still seal.
+    assert other.keep(message("anna:0", "anna", text=WORDS))
     stale = other.chart("anna")
-    other.messages("anna")
     assert erase(one)
     with pytest.raises(NotFound):
         other.keep(message("anna:3", "anna", text=WORDS))

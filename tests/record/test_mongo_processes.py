@@ -136,7 +136,7 @@ def _anything(chance: Random, who: str) -> Changes:
         person=chance.choice([None, person(who, str(chance.randrange(3)))]),
         observations=tuple(replace(reading(chance.randrange(200)), id=str(chance.randrange(9))) for _ in some(3)),
         dues=tuple(
-            due(str(chance.randrange(5)), who, chance.randrange(60), done=chance.random() < 0.4) for _ in some(3)
+            due(f"d{chance.randrange(5)}", who, chance.randrange(60), done=chance.random() < 0.4) for _ in some(3)
         ),
-        communications=tuple(sms(str(chance.randrange(5)), who, state=chance.choice(states)) for _ in some(3)),
+        communications=tuple(sms(f"c{chance.randrange(5)}", who, state=chance.choice(states)) for _ in some(3)),
     )

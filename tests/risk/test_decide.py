@@ -305,10 +305,10 @@ def test_invariants_over_any_story(steps: list[tuple[str, int, str]]) -> None:
 def test_a_typed_reading_that_is_corrected_after_a_closing_is_news_and_a_devices_is_not() -> None:
     for source, opens in (("patient", True), ("watch", False)):
         story = Story()
-        story.event("oxygen 85")
-        story.later(minutes=1).event("oxygen 96")
+        story.event("oxygen-saturation 85")
+        story.later(minutes=1).event("oxygen-saturation 96")
         newest = replace(max(story.chart.observations, key=lambda o: o.effective_at), source=source)
-        story.close("low-oxygen")
+        story.later(minutes=1).close("oxygen")
         story.later(minutes=1)
         story._apply(Changes(observations=(replace(newest, value=85.0, received_at=story.now),)))
         assert bool(story.event()) is opens
