@@ -114,7 +114,7 @@ def _check(record: Record, request: Request, person: Person) -> None:
         raise BadInput("the reason stays in the audit for good: leave out the person's name, code and addresses")
     against = obstacle(record, person)
     if against and not request.force:
-        raise BadInput(f"{against}: see to it first, or force it")
+        raise BadInput(f"{against}: see to it first, or go on all the same with --force")
 
 
 def _erase_one(record: Record, request: Request) -> Access:
@@ -131,7 +131,9 @@ def _commit(record: Record, request: Request) -> None:
         chart = record.chart(subject, observations=False)
         if not chart.erased:
             if chart.person is not None and not request.force and obstacle(record, chart.person):
-                raise BadInput("something about this person has just come in: see to it first, or force it")
+                raise BadInput(
+                    "something of theirs has just come in: see to it first, or go on all the same with --force"
+                )
             _note(record, request, Action.ERASE, str(held(record, subject)))
         elif certificate_of(record, subject) is not None or not record.committed(subject, event_id):
             return

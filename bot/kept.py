@@ -7,7 +7,7 @@ from data.clock import SystemClock
 from data.errors import NotFound
 from data.ports import Record
 from data.record.memory import MemoryRecord
-from data.record.open_record import open_record
+from data.record.open_record import is_there, open_record
 
 
 def open_kept(settings: Settings, *, make: bool = False) -> Record:
@@ -18,9 +18,8 @@ def open_kept(settings: Settings, *, make: bool = False) -> Record:
     """
     if settings.store_url == "memory:":
         return MemoryRecord()
-    path = settings.store_path
-    if path is not None and not make and not path.exists():
-        raise NotFound(f"{path}: there is no record yet; `phms chat` makes one to practise on")
+    if not make and not is_there(settings.store_url):
+        raise NotFound(f"{settings.store_shown}: there is no record yet; `phms chat` makes one to practise on")
     return open_record(settings.store_url, root_keys(settings, make=make))
 
 

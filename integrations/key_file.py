@@ -24,7 +24,8 @@ def read_private(path: Path) -> str:
         # Without O_NONBLOCK, a pipe in the place of the file would hold up the start for ever.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise BadFile(f"{path}: there is no such file; make one with `phms keys create`") from None
+        advice = "restore it from your backup, or for a new record make one with `phms keys create`"
+        raise BadFile(f"{path}: there is no such file; {advice}") from None
     except OSError as problem:
         raise BadFile(f"{path}: cannot be read: {problem.strerror}; let this user read it") from None
     try:

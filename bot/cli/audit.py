@@ -97,7 +97,7 @@ def _chained(record: "Record") -> "Chained":
 
 
 def _verify(options: argparse.Namespace, settings: Settings, record: "Record", now: Callable[[], datetime]) -> int:
-    from data.record.agreement import disagreements
+    from data.record.agreement import CHART, disagreements
     from data.record.verify import verify
 
     path = _anchors_file(options, settings)
@@ -105,10 +105,12 @@ def _verify(options: argparse.Namespace, settings: Settings, record: "Record", n
     progress = _Progress(now)
     try:
         verdict = verify(_chained(record), outside or (), now=now(), told=progress.say)
-        beside = tuple(disagreements(record))
+        # Whose journal was altered is told already: no chart can agree with it.
+        altered = {fault.subject for fault in verdict.faults}
+        beside = tuple(d for d in disagreements(record) if d.table != CHART or d.subject not in altered)
     finally:
         progress.done()
-    codes = _codes(record, {*(fault.subject for fault in verdict.faults), *(each.subject for each in beside)})
+    codes = _codes(record, altered | {each.subject for each in beside})
     if options.json:
         told = _verdict(verdict, codes, outside is not None)
         told["sound"] = verdict.sound and not beside
@@ -118,7 +120,7 @@ def _verify(options: argparse.Namespace, settings: Settings, record: "Record", n
         ]
         sys.stdout.write(json.dumps(told) + "\n")
     else:
-        for line in (*_beside(beside, codes), *_told(verdict, codes, path, found=outside is not None)):
+        for line in (*_told(verdict, codes, path, found=outside is not None), *_beside(beside, codes)):
             sys.stdout.write(f"{line}\n")
     return 0 if verdict.sound and not beside else 1
 

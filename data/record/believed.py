@@ -23,8 +23,9 @@ def at_address(people: tuple[Person, ...], system: ChannelKind, value: str) -> t
 def on_staff(people: tuple[Person, ...], others: Iterable[Person] = ()) -> tuple[Person, ...]:
     """Those of `people`, found by their role, who are of the team, and whoever of `others` is of it too."""
     found = tuple(p for p in (*people, *others) if is_staff(p))
-    if found != people:
-        log.error("the column of roles is not what the persons' own words say; run `phms audit verify`")
+    if found == people:
+        return people
+    log.error("the column of roles is not what the persons' own words say; run `phms audit verify`")
     return found
 
 

@@ -8,6 +8,8 @@ from data.record.mongo_errors import translated
 from data.record.mongo_schema import INDEXES, connect
 
 _ENDS = "_demo"
+# Says in a database that a demo made it, and may empty it again.
+_MARK = "demo"
 
 
 def demo_url(url: str) -> str:
@@ -27,12 +29,16 @@ def demo_url(url: str) -> str:
 def empty(url: str) -> None:
     """Take everything out of a demo's database and of that of its keys; its indexes stay.
 
-    Raises `ValueError` for any other database, `Unavailable` when nobody answers.
+    Raises `BadFile` for a database in which is what no demo put there, `Unavailable` when nobody answers.
     """
     database, keys = connect(url)
-    with closing(database.client):
-        if not database.name.endswith(_ENDS):
-            raise ValueError("only a demo's database may be emptied")
-        with translated(f"MongoDB database {database.name!r}"):
-            for collection in (*(database[name] for name in (*INDEXES, "meta")), keys["key"]):
-                collection.delete_many({})
+    where = f"MongoDB database {database.name!r}"
+    with closing(database.client), translated(where):
+        rows = (*(database[name] for name in INDEXES), database["meta"], keys["key"])
+        ours = database["meta"].find_one({"_id": _MARK}) is not None
+        if not ours and any(one.find_one({}, {"_id": 1}) is not None for one in rows):
+            raise BadFile(f"{where}: holds what no demo put there; set PHMS_STORE to another database for the demo")
+        # The mark first: whatever a crash leaves is a demo's.
+        database["meta"].update_one({"_id": _MARK}, {"$set": {"of": "the demo"}}, upsert=True)
+        for collection in rows:
+            collection.delete_many({"_id": {"$ne": _MARK}})

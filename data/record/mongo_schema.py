@@ -121,6 +121,9 @@ def check_meta(database: Database[Document], keys: Database[Document]) -> None:
         if meta is None:
             if used:
                 raise BadFile(f"{where}: holds something else, or a record without its `meta`; name another database")
+            # Only the house's own keys have names from "~" on.
+            if keys["key"].find_one({"s": {"$lt": "~"}, "generation": {"$gt": 0}}, {"_id": 1}) is not None:
+                raise BadFile(f"{where}: is lost or emptied, and {keys.name!r} holds people's keys; restore it")
             return
         if meta.get("version") != VERSION:
             raise BadFile(

@@ -63,6 +63,8 @@ class SqliteBase:
             raise BadFile(f"{beside}: is empty, {lost}")
         table = SqliteKeys(beside)
         try:
+            if house is None and any(row.generation and not row.owner.startswith("~") for row in table.keys()):  # noqa: SIM118 - no dict
+                raise BadFile(f"{beside}: holds people's keys, and {self._path.name} is lost or emptied; restore it")
             if house is not None and not table.keys_of(HOUSE):
                 raise BadFile(f"{beside}: is empty, {lost}")
             sealing = Sealing(keys, table)

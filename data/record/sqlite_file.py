@@ -186,6 +186,8 @@ def in_our_words(problem: sqlite3.Error, path: Path) -> PhmsError:
     code = getattr(problem, "sqlite_errorcode", None)
     if code is None:
         return Unavailable(f"{path}: the record is closed; open it again")
+    # No room for the log's index: SQLite says it in its own way.
+    code = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code
     kind, advice = _ADVICE.get(code & 0xFF, (Unavailable, "try again"))
     name = getattr(problem, "sqlite_errorname", "SQLITE_ERROR")
     return kind(f"{path}: {advice} ({name})")

@@ -221,7 +221,7 @@ def refused(built, match, subject="A-17", **more):
 
 def test_not_while_an_escalation_is_open_unless_forced(clinic):
     says(clinic, "my chest hurts")
-    refused(clinic, "an escalation of this person is open.*see to it first, or force it")
+    refused(clinic, "an escalation of this person is open.*see to it first, or go on all the same with --force")
     code = clinic.record.codes_of("nia", START)[0].code
     says(clinic, f"{code} ok", "+15550002")
     refused(clinic, "an escalation of this person is open")

@@ -32,8 +32,7 @@ def main(write: Callable[[str], object]) -> None:
         commit = _commits(record)
         share = sealing.seconds / sealing.busy
         ratio = commit / bare
-        write(f"  commit of a message (6 rows), full sync: p50 {commit:.2f} ms (goal 3), {ratio:.1f} bare inserts
-")
+        write(f"  commit of a message (6 rows), full sync: p50 {commit:.2f} ms (goal 3), {ratio:.1f} bare inserts\n")
         write(f"  of it sealing, names and chain: {share:.0%} (goal 25 %)\n")
         write(f"  chart of 30 days of hourly vitals, 5 codes: {_charts(record)}\n")
         record.close()

@@ -44,7 +44,8 @@ class Tamperer:
                     file.execute(f"UPDATE {table} SET {said} WHERE rowid = :at", {**values, "at": row["rowid_"]})  # noqa: S608
                 else:
                     names = ", ".join(values)
-                    file.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{k}' for k in values)})", values)
+                    marks = ", ".join(f":{key}" for key in values)
+                    file.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608
 
     def change(self, table: str, **values: Any) -> None:
         self.put_back(table, [{**row, **values} for row in self.rows(table)], *values)
