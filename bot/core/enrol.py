@@ -36,10 +36,16 @@ def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetim
     return draft.changes()
 
 
+# The stream of what concerns nobody's chart: certificates of erasure, rows that cannot be read.
+_RESERVED = ("clinic",)
+
+
 def _check(event: PersonChanged) -> None:
     person = event.person
     if not person.id or set(person.id) & set("/+#"):
         raise BadInput(f"a person's id must not be empty or contain / + #: {person.id!r}")
+    if person.id in _RESERVED:
+        raise BadInput(f"the id {person.id!r} is the house's own; choose another")
     if person.zone not in available_timezones():
         raise BadInput(f"{person.id}: {person.zone!r} is no time zone; write for example Europe/Tallinn")
     if person.spo2_scale not in (1, 2):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import Unavailable
+from data.errors import BadInput, Unavailable
 from data.model.observation import Observation
 from data.model.people import ChannelKind, Purpose
 from tests.acceptance.crashing import START, people
@@ -140,3 +140,9 @@ def test_no_text_breaks_the_house_and_patients_are_never_met_with_silence(text, 
     stopped = built.record.chart("A-17").person.contacts[0].state != "active"
     if address == "+15550001" and not stopped and text.strip():
         assert len(heard(built, "A-17")) >= 1 or "start" in text.casefold()
+
+
+def test_nobody_gets_the_id_under_which_the_house_keeps_its_certificates():
+    built = house()
+    with pytest.raises(BadInput, match="the house's own"):
+        built.enrol(replace(people()[0], id="clinic"), event_id="enrol:clinic")

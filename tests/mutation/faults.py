@@ -96,7 +96,7 @@ FAULTS = (
     Fault(
         "a doubled message counts twice",
         "bot/house.py",
-        'id=f"{channel}:{provider_message_id}",',
+        'id=f"{channel}:{kept_id(provider_message_id)}",',
         'id=f"{channel}:{provider_message_id}:{self.now().timestamp()}:{len(list(self.record.journal()))}",',
     ),
     Fault(
