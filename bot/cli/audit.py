@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from bot.cli.actions import add_action
 from bot.settings import Settings
 from data.errors import BadInput
 
@@ -29,7 +30,7 @@ _PATIENCE = timedelta(seconds=2)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    verify = _action(
+    verify = add_action(
         actions,
         "verify",
         "read all of it; exit code 1, and the first bad number, when it was altered",
@@ -38,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--anchors", metavar="FILE", help="anchors kept outside the record (default: the file in the settings)"
     )
-    trail = _action(
+    trail = add_action(
         actions,
         "trail",
         "who changed or looked at a person's data, oldest first",
@@ -48,16 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     trail.add_argument("--since", metavar="DAY", help="from this day or instant on, such as 2026-11-01 or ...T08:00")
     trail.add_argument("--reason", default="", metavar="TEXT", help="why; the patient reads it in the audit trail")
     trail.add_argument("--fhir", action="store_true", help="print one FHIR R4 AuditEvent a line (NDJSON)")
-    anchor = _action(actions, "anchor", "note how far every chain has got, and print the line", "phms audit anchor")
+    anchor = add_action(actions, "anchor", "note how far every chain has got, and print the line", "phms audit anchor")
     anchor.add_argument("--anchors", metavar="FILE", help="where the line is kept (default: the file in the settings)")
-
-
-def _action(actions: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name, help=what, description=f"{what[0].upper()}{what[1:]}.", epilog=f"Example: {example}"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from bot.cli.actions import add_action
 from bot.settings import Settings
 from data.errors import BadInput, NotFound
 
@@ -24,29 +25,20 @@ EXAMPLE = "phms keys create && phms keys status        Later: phms keys rotate &
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = _action(actions, "create", "make a file with one fresh root key", "phms keys create")
+    create = add_action(actions, "create", "make a file with one fresh root key", "phms keys create")
     create.add_argument("file", nargs="?", type=Path, metavar="FILE", help="where (default: the file in the settings)")
     create.add_argument("--show", action="store_true", help="make no file: print a key for PHMS_MASTER_KEY")
-    _action(actions, "status", "which roots and key-encryption keys there are, and what they wrap", "phms keys status")
-    rotate = _action(actions, "rotate", "a new root and key-encryption key for what comes", "phms keys rotate")
+    add_action(
+        actions, "status", "which roots and key-encryption keys there are, and what they wrap", "phms keys status"
+    )
+    rotate = add_action(actions, "rotate", "a new root and key-encryption key for what comes", "phms keys rotate")
     rotate.add_argument("--patient", metavar="ID", help="instead: a new data key of this patient for what comes")
     rotate.add_argument("--show", action="store_true", help="print the new value of PHMS_MASTER_KEY even on a terminal")
-    rewrap = _action(
+    rewrap = add_action(
         actions, "rewrap", "move every key under the newest and remove the old ones", "phms keys rewrap --limit 500"
     )
     rewrap.add_argument("--limit", type=_positive, metavar="N", help="at most N keys a second")
-    _action(actions, "verify", "open every key; exit code 1 when one is wrong", "phms keys verify --json")
-
-
-def _action(actions: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=what,
-        description=f"{what[0].upper()}{what[1:]}.",
-        epilog=f"Example: {example}",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser
+    add_action(actions, "verify", "open every key; exit code 1 when one is wrong", "phms keys verify --json")
 
 
 def _positive(text: str) -> int:

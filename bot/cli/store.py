@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bot.cli.actions import add_action
 from bot.settings import Settings
 from data.errors import BadInput
 
@@ -34,7 +35,7 @@ seen that the new record works.
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    migrate = _action(
+    migrate = add_action(
         actions,
         "migrate",
         "move a record, still sealed, to a new place and compare every table; run it again where it was cut off",
@@ -45,16 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     migrate.add_argument("--to", dest="target", required=True, metavar="PLACE", help="as in PHMS_STORE; must be new")
     migrate.add_argument("--force", action="store_true", help="even when somebody seems to be at work on the record")
-    _action(actions, "tend", "thin out and remove vitals as PHMS_VITALS_* say", "phms store tend")
-    _action(actions, "digest", "a SHA-256 of every table as it stands, equal after a move", "phms store digest --json")
-
-
-def _action(actions: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name, help=what, description=f"{what[0].upper()}{what[1:]}.", epilog=f"Example: {example}"
+    add_action(actions, "tend", "thin out and remove vitals as PHMS_VITALS_* say", "phms store tend")
+    add_action(
+        actions, "digest", "a SHA-256 of every table as it stands, equal after a move", "phms store digest --json"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

@@ -24,7 +24,7 @@ from integrations.simulator_channel import SimulatedProvider
 from tests.acceptance.crashing import KIT, PARSER, START, people
 from tests.record import mongo_server
 from tests.record.places import only_the_doctors
-from tests.record.stores import Store
+from tests.record.stores import Crash, CrashAt, Store
 
 ANNA, NIA, LEE, MIA = people()
 BEN = replace(
@@ -299,3 +299,42 @@ def test_verify_and_doctor_say_how_many_have_no_key(
     assert "1 persons have no key" in capsys.readouterr().out
     assert main(["doctor"]) == 1
     assert "FAIL persons' keys: missing for 1 persons" in capsys.readouterr().out
+
+
+def test_killed_at_any_write_of_such_an_answer_it_is_given_all_the_same(tmp_path: Path) -> None:
+    """Neither the writer's chart nor their journal opens, and the process dies at every write in turn."""
+    count_of = CrashAt(None)
+    # One safety text, and a page for each of the two things that are told.
+    assert _answered_after_a_crash(tmp_path / "whole", count_of) == (1, 2)
+    writes = len(count_of.names)
+    assert writes > 10
+    for nth in range(writes):
+        answers, pages = _answered_after_a_crash(tmp_path / str(nth), CrashAt(nth))
+        # A sender that died may have sent or not: what must arrive goes again rather than not at all.
+        assert 1 <= answers <= 2, f"write {nth} ({count_of.names[nth]})"
+        assert 2 <= pages <= 3, f"write {nth} ({count_of.names[nth]})"
+
+
+def _answered_after_a_crash(folder: Path, probe: CrashAt) -> tuple[int, int]:
+    folder.mkdir()
+    clinic = Clinic(Store("sqlite", folder))
+    clinic.says("bp 120/80", BENS)
+    for table in ("chart", "journal"):
+        assert clinic.spoil(table, clinic.name("B-22"))
+    clinic.record.close()
+    clinic.record = clinic.store.open(probe)
+    clinic.house = House(clinic.record, clinic.clock, clinic.carriers, KIT, PARSER)
+    try:
+        clinic.house.hear(ChannelKind.SMS, BENS, HELP, "once")
+        clinic.house.settle()
+    except Crash:
+        clinic.record.close()
+        clinic.open()
+        # The door was not answered, so the provider sends it again; then leases lapse.
+        clinic.house.hear(ChannelKind.SMS, BENS, HELP, "once")
+        clinic.clock.move_to(clinic.clock.now() + timedelta(seconds=40))
+        clinic.house.settle()
+    answers = sum(to == BENS and "Call 112" in text for _, to, text in clinic.sent())
+    pages = len(clinic.pages())
+    clinic.store.close()
+    return answers, pages
