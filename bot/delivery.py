@@ -1,17 +1,18 @@
 """One send attempt: claim, check at send time, hand to the first provider that takes it, record what became of it."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core.receive import NO_PROVIDER_LEFT, SENDER_LOST
-from bot.named import named
 from bot.trace import traced
 from data.model.communication import Category, Communication, SendState
+from data.model.concern import Priority
 from data.model.event import ReceiptArrived
 from data.model.people import ContactPoint, ContactState, Person
-from data.ports import Channel, Outcome
-from scheduler.courtesy import Action, verdict
+from data.ports import Channel, Claim, Finds, Outcome, Paces
+from scheduler.courtesy import Action, open_to, verdict
 
 if TYPE_CHECKING:
     from bot.house import House
@@ -25,18 +26,51 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(seconds=60)
 HEARING, LONGEST_HEARING = timedelta(seconds=5), timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that is this sender's until its lease lapses."""
+
+    row: Communication
+    claim: Claim
+    at: datetime
+
+
 def deliver_next(house: "House", lease: timedelta) -> bool:
     """Send the most urgent message that may go now; False when there is none, or none could be claimed."""
-    now = house.now()
-    claimed = house.claimed("message to send", lambda: house.record.claim_outbox(now, lease))
+    claimed = claim_next(house, lease)
     if claimed is None:
         return False
-    row, claim = claimed
-    # A second claim means that an earlier sender died before it recorded: the message may or may not have gone.
-    lost = claim.attempt > 1
-    outcome = Outcome(SendState.UNKNOWN, error=SENDER_LOST) if lost else _attempt(house, row, now)
+    record_outcome(house, claimed, attempt(house, claimed, house.now()))
+    return True
+
+
+def claim_next(house: "House", lease: timedelta, *, urgent: bool = False) -> Claimed | None:
+    """The most urgent message that may go now; with `urgent`, only P1 and safety texts."""
+    now = house.now()
+    claimed = house.claimed("message to send", lambda: house.record.claim_outbox(now, lease, urgent=urgent))
+    return None if claimed is None else Claimed(*claimed, now)
+
+
+def attempt(house: "House", claimed: Claimed, now: datetime) -> Outcome | None:
+    """Hand it over, unless something speaks against it; None when it was taken back meanwhile."""
+    if claimed.claim.attempt > 1:
+        # An earlier sender died before it recorded: the message may or may not have gone.
+        return _found_again(house, claimed.row) or Outcome(SendState.UNKNOWN, error=SENDER_LOST)
+    if _was_unclear(claimed.row) and (found := _found_again(house, claimed.row)):
+        return found
+    return _attempt(house, claimed.row, now)
+
+
+def put_back(claimed: Claimed, now: datetime) -> Outcome:
+    """It waited behind others for so long that its lease might lapse: it is claimed anew."""
+    return Outcome(SendState.QUEUED, retry_at=now)
+
+
+def record_outcome(house: "House", claimed: Claimed, outcome: Outcome | None) -> None:
+    """Commit what became of it; safe to repeat."""
     if outcome is None:
-        return True
+        return
+    row, claim = claimed.row, claimed.claim
     event = ReceiptArrived(
         id=f"sent:{row.id}#{row.attempts}{_mark(outcome, claim.token)}",
         communication_id=row.id,
@@ -46,8 +80,28 @@ def deliver_next(house: "House", lease: timedelta) -> bool:
         error=outcome.error,
         retry_at=outcome.retry_at,
     )
-    house.receive(row.subject, event, now)
-    return True
+    house.receive(row.subject, event, house.now())
+
+
+def _was_unclear(row: Communication) -> bool:
+    """Whether the try before this one may have gone: a provider was given it and has said nothing."""
+    return row.attempts > 0 and bool(row.provider) and not row.provider_id and row.provider not in row.tried
+
+
+def _found_again(house: "House", row: Communication) -> Outcome | None:
+    """What a provider that can be asked has of a message that may have gone; a page is rather sent twice than late."""
+    person = house.person(row.recipient)
+    address = _address(person, row) if person else None
+    if address is None or row.category in (Category.SAFETY, Category.PAGE):
+        return None
+    carriers = [c for c in house.carriers if c.kind is row.channel and c.name not in row.tried and isinstance(c, Finds)]
+    for carrier in carriers:
+        # A message that waits for its second try may have gone long before that.
+        since = row.created_at if row.attempts else row.not_before or row.created_at
+        found = carrier.find(address, house.worded(row), since)
+        if found is not None and found.state is not SendState.QUEUED:
+            return found
+    return None
 
 
 def _mark(outcome: Outcome, token: int) -> str:
@@ -74,12 +128,12 @@ def _attempt(house: "House", row: Communication, now: datetime) -> Outcome | Non
     address = _address(person, row)
     if address is None:
         return Outcome(SendState.DROPPED, error="no such address")
-    if address.state is not ContactState.ACTIVE:
+    if not open_to(address.state, row):
         return Outcome(SendState.DROPPED, error=address.state.value)
     if _can_wait(row, now) and _has_written(house, person):
         # What they wrote may be STOP or a withdrawal, and that counts from when it came in.
         return Outcome(SendState.QUEUED, retry_at=now + HEARING)
-    return _through(house.carriers, address, named(row, house.person), now)
+    return _through(house.carriers, address, house.worded(row), now)
 
 
 def _can_wait(row: Communication, now: datetime) -> bool:
@@ -103,7 +157,8 @@ def _address(person: Person, row: Communication) -> ContactPoint | None:
     of_kind = [c for c in person.contacts if c.system is row.channel]
     if row.address:
         return next((c for c in of_kind if c.value.strip() == row.address.strip()), None)
-    return next((c for c in of_kind if c.state is ContactState.ACTIVE), of_kind[0] if of_kind else None)
+    known = (c for c in of_kind if c.state is ContactState.ACTIVE)
+    return next(known, next((c for c in of_kind if open_to(c.state, row)), of_kind[0] if of_kind else None))
 
 
 def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication, now: datetime) -> Outcome:
@@ -116,6 +171,13 @@ def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication
         return Outcome(SendState.UNDELIVERED, error=NO_PROVIDER_LEFT)
     if row.text_key == "page-again":
         fitting.reverse()
+    if row.priority is Priority.P1 or row.category is Category.SAFETY:
+        # It does not wait for a provider that asks for patience while another has time.
+        fitting = sorted(fitting, key=lambda carrier: max(_place(carrier, to, row, now), now))
+    place = _place(fitting[0], to, row, now)
+    if place > now:
+        # A hold: its place in the row, no attempt.
+        return Outcome(SendState.QUEUED, retry_at=place)
     outcome = Outcome(SendState.QUEUED)
     for carrier in fitting:
         outcome = _hand_over(carrier, to, row, now)
@@ -130,6 +192,11 @@ def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication
     if row.expires_at is not None and later > row.expires_at:
         return Outcome(SendState.DROPPED, error="expired")
     return Outcome(SendState.QUEUED, error=outcome.error or "refused", retry_at=later)
+
+
+def _place(carrier: Channel, to: ContactPoint, row: Communication, now: datetime) -> datetime:
+    """When the provider has time for it."""
+    return carrier.ready_at(to, row, now) if isinstance(carrier, Paces) else now
 
 
 def _hand_over(carrier: Channel, to: ContactPoint, row: Communication, now: datetime) -> Outcome:

@@ -2,36 +2,29 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.core.access import Action, Asker, may
-from bot.core.acknowledge import acknowledge
-from bot.core.commands import is_command, looks, obey, read_command
-from bot.core.desk import (
-    Heading,
-    OpenCode,
-    answer_staff,
-    head,
-    open_code,
-    page_looks,
-    permitted,
-    staff_carrier_word,
-)
+from bot.core.desk import Heading, told_once
+from bot.core.heard import contact_at, heard, is_unverified
+from bot.core.kinds import also_unseen
 from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
 from bot.core.shared_number import writers
 from bot.core.who_saw import Looks, latest_looks, tell_who_saw
-from bot.lapsed import without_lapsed
+from bot.kinds import Kinds
+from bot.linking import Linking
 from bot.shared_desk import SharedDesk
+from bot.staff_desk import StaffDesk
 from bot.strangers import stranger_id
 from bot.unread import answer_unread
 from data.errors import BadFile, Conflict, NotFound, Unavailable
 from data.model.audit import Access
 from data.model.chart import Changes, Chart
-from data.model.conversation import Parse, RawMessage
-from data.model.people import ContactPoint, Person, Role
+from data.model.conversation import MessageKind, Parse, RawMessage
+from data.model.people import ContactPoint, ContactState, Person, Role
 from nlu.carrier import carrier_word
 from nlu.consent import read_consent
 from nlu.safety import screen
@@ -43,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("phms.front_desk")
 
+# What is nobody's words: it needs no answer where thinking fails.
+_NOBODYS = (MessageKind.GROUP, MessageKind.BLOCKED, MessageKind.UNBLOCKED)
 _PATIENTS = (Role.PATIENT, Role.PROXY, Role.STRANGER)
 
 
@@ -51,28 +46,32 @@ class FrontDesk:
 
     def __init__(self, house: "House") -> None:
         self._house = house
+        self.staff = StaffDesk(house, self)
         self._shared = SharedDesk(house, self)
+        self._linking = Linking(house, self)
+        self._kinds = Kinds(house, self)
 
     def answer(self, message: RawMessage) -> None:
         """Think one message through and commit what it makes, on the chart it is about."""
-        if self._answer_unread(message):
-            return
-        person = self._sender(message)
         now = self._house.now()
+        if self._kinds.answer(message, now) or self.answer_unread(message) or self._linking.answer(message, now):
+            return
+        person = self.sender(message)
         sharing = self._sharing(message, person)
         if len(sharing) > 1:
             self._shared.answer(message, sharing, now)
         elif person.role in _PATIENTS:
             self.answer_patient(message, person, now)
         else:
-            self._answer_staff(message, person, now)
-        if carrier_word(message.text) in ("stop", "start"):
-            self._spread_carrier_word(message, person, now)
+            self.staff.answer(message, person, now)
+        self._spread(message, person, now)
 
     def answer_plainly(self, message: RawMessage, *, last_try: bool) -> bool:
         """The simplest answer that can work; False when not even that did and the message must stay."""
         try:
-            person, now = self._sender(message), self._house.now()
+            if message.kind in _NOBODYS and not screen(message.text):
+                return True
+            person, now = self.sender(message), self._house.now()
             if person.role in _PATIENTS:
                 sharing, kit = self._sharing(message, person), self._house.kit
                 if len(sharing) > 1 and screen(message.text):
@@ -81,7 +80,7 @@ class FrontDesk:
                     self.commit(person.id, message, now, lambda c, t: respond_plainly(c, message, kit, t, now))
                 return True
             if last_try:
-                self._say_to_staff(message, person, Heading(key="reply-not-understood"), now)
+                self.staff.say(message, person, Heading(key="reply-not-understood"), now)
         except Exception as problem:
             log.error("message %s could not even be answered plainly: %s", message.id, type(problem).__name__)
             return self._answer_past(message, problem)
@@ -99,7 +98,7 @@ class FrontDesk:
             return False
         return True
 
-    def _answer_unread(self, message: RawMessage) -> bool:
+    def answer_unread(self, message: RawMessage) -> bool:
         """Answer for those at this address who cannot be read; False when somebody who can be is to be answered."""
         record = self._house.record
         if not record.unread_at(message.channel, message.address):
@@ -120,24 +119,28 @@ class FrontDesk:
     ) -> None:
         """Answer as if `person` wrote; `shown` is laid over what that makes."""
         parse = self.parse(message.text, person.language)
-        if self._asks_who_saw(message, person, parse, now):
+        if self._asks_who_saw(message, person, parse, now) and not is_unverified(person, message, now):
             self._answer_who_saw(message, person, now, shown)
         else:
             kit, relatives = self._house.kit, self._relatives(message, person)
             self.commit(person.id, message, now, lambda c, t: shown(respond(c, message, parse, kit, t, now, relatives)))
 
-    def _sender(self, message: RawMessage) -> Person:
+    def sender(self, message: RawMessage) -> Person:
         """Who wrote. On a phone that staff and patients share, staff speak by codes and commands, else a patient does.
 
-        Someone unknown is put down as a stranger with nothing but the address.
+        Someone unknown is put down as a stranger with nothing but the address; a group is nobody.
         """
         holders = self._house.record.holders(message.channel, message.address)
         staff = [p for p in holders if p.role not in _PATIENTS]
         patients = writers(holders)
+        if not holders or message.kind is MessageKind.GROUP:
+            return self.stranger(message)
         if staff and patients:
             return staff[0] if self._speaks_as_staff(message, staff[0]) else patients[0]
-        if holders:
-            return (patients or staff or holders)[0]
+        return (patients or staff or holders)[0]
+
+    def stranger(self, message: RawMessage) -> Person:
+        """Whoever is at an address that is nobody's."""
         stranger = Person(
             id=stranger_id(self._house.record, message.channel, message.address),
             code="unknown",
@@ -163,16 +166,17 @@ class FrontDesk:
             return False
         return self._house.record.code_use(who.id, reply.code, self._house.now()) is not None
 
-    def _spread_carrier_word(self, message: RawMessage, writer: Person, now: datetime) -> None:
-        """STOP and START belong to the number, so they hold for everyone who shares it."""
-        word = carrier_word(message.text) or ""
-
-        def kept(chart: Chart, team: Team) -> Changes:
-            return staff_carrier_word(chart, message, word, self._house.kit, team, now)
-
+    def _spread(self, message: RawMessage, writer: Person, now: datetime) -> None:
+        """STOP and START belong to the number, so they hold for all who share it; so does that it is unblocked."""
+        word, kit = carrier_word(message.text), self._house.kit
+        said = word if word in ("stop", "start") else ""
         for other in self._house.record.holders(message.channel, message.address):
-            if other.id != writer.id:
-                self.commit(other.id, message, now, kept)
+            contact = contact_at(other, message.channel, message.address)
+            blocked = contact is not None and contact.state is ContactState.BLOCKED
+            if other.id != writer.id and said:
+                self.commit(other.id, message, now, lambda c, t: told_once(c, message, said, kit, t, now))
+            elif blocked:
+                self.commit(other.id, message, now, lambda c, t: Changes())
 
     def parse(self, text: str, language: str) -> Parse:
         """What the parser says; a parser that is down or broken blocks nothing: the patient hears that it is."""
@@ -190,71 +194,7 @@ class FrontDesk:
             return ()
         return tuple(p for p in self._house.record.people() if p.role is Role.PROXY and patient.id in p.represents)
 
-    def _answer_staff(self, message: RawMessage, who: Person, now: datetime) -> None:
-        word = carrier_word(message.text)
-        if word in ("stop", "start"):
-            self.commit(
-                who.id, message, now, lambda c, t: staff_carrier_word(c, message, word, self._house.kit, t, now)
-            )
-            return
-        in_need = bool(screen(message.text))
-        if not who.active:
-            self._say_to_staff(message, who, Heading(key="emergency-staff" if in_need else "not-on-staff"), now)
-            return
-        if message.text.startswith("/") and not (in_need and not is_command(message.text)):
-            self._obey(message, who, now)
-            return
-        reply = read_reply(message.text)
-        uses = self._house.record.codes_of(who.id, now - timedelta(days=30))
-        if any(self._house.record.committed(subject, message.id) for subject in {who.id, *(u.subject for u in uses)}):
-            return
-        if reply is None and in_need:
-            self._say_to_staff(message, who, Heading(key="emergency-staff"), now)
-            return
-        asker, opened = self._asker(who, now)
-        code = reply.code if reply and reply.code else ""
-        use = self._house.record.code_use(who.id, code, now) if code else None
-        heading = head(reply, use, opened, who, message.received_at)
-        patient = self._house.person(heading.use.subject) if heading.use else None
-        heading = permitted(heading, reply, asker, patient)
-        self._note(page_looks(heading, reply, opened, asker, message.channel))
-        if heading.use is None or reply is None:
-            self._say_to_staff(message, who, heading, now, code, opened)
-            return
-        subject, escalation_id = heading.use.subject, heading.use.escalation_id
-        self.commit(
-            subject,
-            message,
-            now,
-            lambda c, t: acknowledge(c, message, who, reply, escalation_id, self._house.kit, t, now),
-        )
-
-    def _asker(self, who: Person, now: datetime) -> tuple[Asker, tuple[OpenCode, ...]]:
-        """The sender for the policy, with the pages they hold an open code of and may read."""
-        who, opened, paged = without_lapsed(self._house.record, who, now), [], set[str]()
-        for use in self._house.record.codes_of(who.id, now - timedelta(days=30)):
-            chart = self._house.record.chart(use.subject, observations=False)
-            found = open_code(use, chart, who)
-            if found and Asker(who, now, frozenset((use.subject,))).may(Action.READ_PAGE, chart.person):
-                opened.append(found)
-                paged.add(use.subject)
-        return Asker(who, now, frozenset(paged)), tuple(opened)
-
-    def _obey(self, message: RawMessage, who: Person, now: datetime) -> None:
-        people = self._house.record.people()
-        asker, _ = self._asker(who, now)
-        command = read_command(message.text, asker, people)
-        if command is None:
-            return
-        chart_of = command.chart_of(asker)
-        if self._house.record.committed(chart_of, message.id):
-            return
-        self._note(looks(command, asker, message.channel))
-        self.commit(
-            chart_of, message, now, lambda c, t: obey(c, message, asker, command, people, self._house.kit, t, now)
-        )
-
-    def _note(self, accesses: Iterable[Access]) -> None:
+    def note(self, accesses: Iterable[Access]) -> None:
         """Into the audit before any answer: what cannot be written down is not shown, and tried again later."""
         for access in accesses:
             self._house.record.note_access(access)
@@ -276,8 +216,8 @@ class FrontDesk:
         subjects = shared or [person]
         seen = tuple(self._looks_at(subject) for subject in subjects)
         if len(shared) < len(spoken_for):
-            self._note([asker.look(log, person.id, via, permitted=False)])
-        self._note(asker.look(log, p.id, via, reason=asker.why(p)) for p in subjects)
+            self.note([asker.look(log, person.id, via, permitted=False)])
+        self.note(asker.look(log, p.id, via, reason=asker.why(p)) for p in subjects)
         kit = self._house.kit
         self.commit(person.id, message, now, lambda c, t: shown(tell_who_saw(c, message, seen, kit, t, now)))
 
@@ -286,19 +226,12 @@ class FrontDesk:
         known = (self._house.person(actor) for actor in {a.actor for a in accesses})
         return Looks(patient, accesses, {p.id: p for p in known if p is not None})
 
-    def _say_to_staff(
-        self,
-        message: RawMessage,
-        who: Person,
-        heading: Heading,
-        now: datetime,
-        code: str = "",
-        opened: tuple[OpenCode, ...] = (),
-    ) -> None:
-        self.commit(
-            who.id, message, now, lambda c, t: answer_staff(c, message, heading, code, opened, self._house.kit, t, now)
-        )
-
     def commit(self, subject: str, message: RawMessage, now: datetime, decide: "Decide") -> None:
-        """Commit what a message makes on one chart."""
-        self._house.commit(subject, message.id, "message", message.person_id or message.order, now, decide)
+        """Commit what a message makes on one chart, with what it shows by having come, and what of it was not seen."""
+        kit = self._house.kit
+
+        def decided(chart: Chart, team: Team) -> Changes:
+            changes = heard(decide(chart, team), chart, message, now)
+            return also_unseen(changes, chart, message, kit, now)
+
+        self._house.commit(subject, message.id, "message", message.person_id or message.order, now, decided)

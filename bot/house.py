@@ -1,12 +1,13 @@
 """The house at work: keeps what comes in, asks the core, commits in one step, delivers; holds no state of its own."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
 
+from bot.buttons import with_ids
 from bot.core.enrol import enrol
 from bot.core.fire import fire
 from bot.core.kit import Kit, Team
@@ -15,14 +16,18 @@ from bot.core.receive import receive
 from bot.core.shared_number import writers
 from bot.delivery import deliver_next
 from bot.door import kept_address, kept_id, kept_text
+from bot.faults import heed
 from bot.front_desk import FrontDesk
+from bot.long_texts import in_parts
+from bot.named import named
 from bot.trace import traced
 from bot.unread import tell_of
 from data.errors import BadFile, BadInput, Conflict, NotFound, Unavailable
 from data.model.chart import Changes, Chart
-from data.model.communication import SendState
+from data.model.communication import Communication, SendState
 from data.model.conversation import RawMessage
 from data.model.event import DueFired, PersonChanged, ReadingsArrived, ReceiptArrived
+from data.model.inbound import Inbound
 from data.model.observation import Observation
 from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Purpose, Role
 from data.model.plan import Activity
@@ -81,19 +86,36 @@ class House:
         )
 
     def hear(self, channel: ChannelKind, address: str, text: str, provider_message_id: str) -> bool:
-        """Keep an inbound message for ever; False when the provider sent it before. Thinking comes later.
+        """Keep the words of somebody for ever; False when the provider sent them before. See `take_in`."""
+        inbound = Inbound(channel=channel, address=address, text=text, provider_message_id=provider_message_id)
+        return self.take_in((inbound,))[0]
+
+    def take_in(self, inbound: Sequence[Inbound]) -> tuple[bool, ...]:
+        """Keep messages for ever, in order; False for each that the provider sent before. Thinking comes later.
 
         No words are refused (see `bot.door`). Only a store that cannot keep them raises (`Unavailable`): send again.
         """
-        address = kept_address(address)
-        message = RawMessage(
-            id=f"{channel}:{kept_id(provider_message_id)}",
-            channel=channel,
-            address=address,
-            text=kept_text(text),
-            received_at=self.now(),
-            person_id=self._writer(channel, address),
-        )
+        messages, now = [], self.now()
+        for one in inbound:
+            address = kept_address(one.address)
+            messages.append(
+                RawMessage(
+                    id=f"{one.channel}:{kept_id(one.provider_message_id)}",
+                    channel=one.channel,
+                    address=address,
+                    text=kept_text(one.text),
+                    received_at=one.received_at or now,
+                    person_id=self._writer(one.channel, address),
+                    kind=one.kind,
+                    ref=kept_id(one.ref),
+                )
+            )
+        try:
+            return self.record.keep_all(messages)
+        except (NotFound, BadFile):
+            return tuple(self._keep(message) for message in messages)
+
+    def _keep(self, message: RawMessage) -> bool:
         try:
             return self.record.keep(message)
         except (NotFound, BadFile):
@@ -116,7 +138,14 @@ class House:
         self.commit(subject, event.id, "readings", source, now, lambda c, t: observe(c, event, self.kit, t, now))
 
     def receipt(
-        self, communication_id: str, state: SendState, *, provider: str, provider_id: str, event_id: str
+        self,
+        communication_id: str,
+        state: SendState,
+        *,
+        provider: str,
+        provider_id: str,
+        event_id: str,
+        error: str = "",
     ) -> None:
         """Take in what a provider says of a message it was given. Only our own sender may queue one again."""
         if state in (SendState.QUEUED, SendState.DROPPED):
@@ -127,11 +156,13 @@ class House:
             state=state,
             provider=provider,
             provider_id=provider_id,
+            error=error,
         )
         self.receive(communication_id.split("/")[0], event, self.now())
 
     def receive(self, subject: str, event: ReceiptArrived, now: datetime) -> None:
         """Commit what became of a message on the chart it belongs to."""
+        heed(self, subject, event, now)
         actor = event.provider or "delivery"
         self.commit(
             subject,
@@ -279,7 +310,7 @@ class House:
                 # A late receipt, a device that still sends: there is nobody any more whom it could be about.
                 self._nobody_left(subject, kind)
                 return
-            changes = self._with_codes(decide(chart, self.team()), now)
+            changes = in_parts(self._with_codes(decide(chart, self.team()), now))
             try:
                 self.record.commit(chart, event_id, kind, actor, changes, now)
             except Conflict:
@@ -306,6 +337,10 @@ class House:
     def person(self, person_id: str) -> Person | None:
         """Who has this id."""
         return self.team().person(person_id) or self.record.chart(person_id, observations=False).person
+
+    def worded(self, row: Communication) -> Communication:
+        """A message as it leaves: with names as they are now, and ids for its buttons."""
+        return with_ids(self.record.secret("buttons"), named(row, self.person))
 
     def _with_codes(self, changes: Changes, now: datetime) -> Changes:
         """Reply codes filled in: reserved before the commit, the same again for the same escalation after a crash."""

@@ -19,7 +19,10 @@ def open_kept(settings: Settings, *, make: bool = False) -> Record:
     if settings.store_url == "memory:":
         return MemoryRecord()
     if not make and not is_there(settings.store_url):
-        raise NotFound(f"{settings.store_shown}: there is no record yet; `phms chat` makes one to practise on")
+        raise NotFound(
+            f"{settings.store_shown}: there is no record yet; `phms people load FILE --yes` makes one for your people, "
+            "`phms chat` one to practise on"
+        )
     return open_record(settings.store_url, root_keys(settings, make=make))
 
 

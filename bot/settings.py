@@ -62,6 +62,60 @@ class Settings:
         "",
         "file for the audit trail's anchors, best on another machine's disk; empty: anchors.log in PHMS_HOME",
     )
+    telegram_token: str = _setting(
+        "PHMS_TELEGRAM_TOKEN", "", "the bot's token from @BotFather; empty: no Telegram", secret=True
+    )
+    telegram_base_url: str = _setting(
+        "PHMS_TELEGRAM_BASE_URL",
+        "",
+        "scheme and host in place of https://api.telegram.org, for a local server or a test",
+    )
+    telegram_webhook_secret: str = _setting(
+        "PHMS_TELEGRAM_WEBHOOK_SECRET",
+        "",
+        "what Telegram sends back with every update, at least 32 random characters of A-Z a-z 0-9 _ -; without it, or "
+        "without PHMS_PUBLIC_URL, Telegram is polled",
+        secret=True,
+    )
+    twilio_account_sid: str = _setting("PHMS_TWILIO_ACCOUNT_SID", "", "account of Twilio, AC...; empty: no SMS")
+    twilio_auth_token: str = _setting(
+        "PHMS_TWILIO_AUTH_TOKEN", "", "its auth token: sends, and proves that a webhook is Twilio's", secret=True
+    )
+    twilio_from: str = _setting("PHMS_TWILIO_FROM", "", "the number that SMS come from, +15550001")
+    twilio_messaging_service_sid: str = _setting(
+        "PHMS_TWILIO_MESSAGING_SERVICE_SID", "", "messaging service, MG..., in place of one number"
+    )
+    twilio_whatsapp_from: str = _setting(
+        "PHMS_TWILIO_WHATSAPP_FROM", "", "WhatsApp sender, +15550001; empty: no WhatsApp"
+    )
+    twilio_base_url: str = _setting(
+        "PHMS_TWILIO_BASE_URL", "", "scheme and host in place of https://api.twilio.com, for a test"
+    )
+    twilio_2_account_sid: str = _setting(
+        "PHMS_TWILIO_2_ACCOUNT_SID", "", "a second account, used when the first refuses or fails"
+    )
+    twilio_2_auth_token: str = _setting("PHMS_TWILIO_2_AUTH_TOKEN", "", "its auth token", secret=True)
+    twilio_2_from: str = _setting("PHMS_TWILIO_2_FROM", "", "its number")
+    twilio_2_messaging_service_sid: str = _setting("PHMS_TWILIO_2_MESSAGING_SERVICE_SID", "", "its messaging service")
+    twilio_2_base_url: str = _setting("PHMS_TWILIO_2_BASE_URL", "", "as PHMS_TWILIO_BASE_URL, for the second account")
+    twilio_per_second: str = _setting(
+        "PHMS_TWILIO_PER_SECOND",
+        "10",
+        "messages a second that the number carries; reminders and notices take 60 % of it at most, answers and pages "
+        "never wait for them",
+    )
+    public_url: str = _setting(
+        "PHMS_PUBLIC_URL",
+        "",
+        "https address under which providers reach `phms serve`; signatures are checked against it. Empty: Telegram is "
+        "polled and Twilio cannot reach us",
+    )
+    wearable_secrets: str = _setting(
+        "PHMS_WEARABLE_SECRETS",
+        "",
+        "what wearables' clouds sign with, VENDOR=SECRET parted by commas, such as oura=...; others are turned away",
+        secret=True,
+    )
     handbook: str = _setting("PHMS_HANDBOOK", "", "directory whose files replace packaged rules, policies and texts")
     zone: str = _setting("PHMS_ZONE", "UTC", "time zone of the clinic, for people who have none of their own")
     log_level: str = _setting("PHMS_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR; logs carry ids, never words")
@@ -101,6 +155,21 @@ class Settings:
     def vitals_keep(self) -> timedelta:
         """PHMS_VITALS_KEEP_DAYS."""
         return timedelta(days=int(self.vitals_keep_days))
+
+    @property
+    def per_second(self) -> float:
+        """PHMS_TWILIO_PER_SECOND."""
+        return float(self.twilio_per_second)
+
+    @property
+    def wearables(self) -> dict[str, str]:
+        """PHMS_WEARABLE_SECRETS by vendor."""
+        return dict(_VENDOR.findall(self.wearable_secrets))
+
+    @property
+    def public(self) -> str:
+        """PHMS_PUBLIC_URL without a slash at its end."""
+        return self.public_url.rstrip("/")
 
     @property
     def anchors_path(self) -> Path:
@@ -174,6 +243,7 @@ def _problems(settings: Settings) -> list[str]:
     if len(given) > 1:
         problems.append(f"{' and '.join(given)} are both set; keep the one where the root keys are")
     problems += _problems_of_days(settings)
+    problems += _problems_of_doors(settings)
     if settings.handbook and not Path(settings.handbook).expanduser().is_dir():
         problems.append(f"PHMS_HANDBOOK {settings.handbook!r} is not a directory")
     return problems
@@ -190,3 +260,50 @@ def _problems_of_days(settings: Settings) -> list[str]:
     if not wrong and settings.vitals_keep < settings.vitals_full:
         wrong.append("PHMS_VITALS_KEEP_DAYS must not be less than PHMS_VITALS_FULL_DAYS")
     return wrong
+
+
+def _problems_of_doors(settings: Settings) -> list[str]:
+    """Half a provider is none: what belongs together is asked for together, and what is written must be possible."""
+    problems = [*_problems_of_twilio(settings, ""), *_problems_of_twilio(settings, "2_")]
+    if (settings.twilio_2_account_sid or settings.twilio_whatsapp_from) and not settings.twilio_account_sid:
+        problems.append("PHMS_TWILIO_ACCOUNT_SID is missing: the second account and WhatsApp stand beside a first")
+    if settings.telegram_token and not _BOT_TOKEN.fullmatch(settings.telegram_token):
+        problems.append("PHMS_TELEGRAM_TOKEN is no token; @BotFather gives one like 123456:AbC...")
+    if settings.telegram_webhook_secret and not _WEBHOOK_SECRET.fullmatch(settings.telegram_webhook_secret):
+        problems.append("PHMS_TELEGRAM_WEBHOOK_SECRET must be at most 256 characters of A-Z a-z 0-9 _ -")
+    if not re.fullmatch(rf"({_VENDOR.pattern},?)*", settings.wearable_secrets):
+        problems.append(
+            "PHMS_WEARABLE_SECRETS must be VENDOR=SECRET parted by commas; secrets have 16 characters or more"
+        )
+    for name in ("PUBLIC_URL", "TELEGRAM_BASE_URL", "TWILIO_BASE_URL", "TWILIO_2_BASE_URL"):
+        if (url := getattr(settings, name.lower())) and not _URL.fullmatch(url):
+            problems.append(f"PHMS_{name} {shown(url)!r} is no address; write for example https://phms.example.org")
+    rate = settings.twilio_per_second
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", rate) or not settings.per_second:
+        problems.append(f"PHMS_TWILIO_PER_SECOND {rate!r} must be a number such as 1, 10 or 0.5")
+    return problems
+
+
+def _problems_of_twilio(settings: Settings, which: str) -> list[str]:
+    """Of the first account ("") or the second ("2_")."""
+    sid, token, sender, service = (
+        getattr(settings, f"twilio_{which}{field}")
+        for field in ("account_sid", "auth_token", "from", "messaging_service_sid")
+    )
+    name, problems = f"PHMS_TWILIO_{which}", []
+    if (sid or token or sender or service) and not (sid and token):
+        problems.append(f"{name}ACCOUNT_SID and {name}AUTH_TOKEN go together")
+    if sid and not (sender or service or (settings.twilio_whatsapp_from and not which)):
+        problems.append(f"{name}FROM or {name}MESSAGING_SERVICE_SID is missing: SMS need a sender")
+    if sid and not _ACCOUNT.fullmatch(sid):
+        problems.append(f"{name}ACCOUNT_SID is no account; it begins with AC")
+    if service and not _SERVICE.fullmatch(service):
+        problems.append(f"{name}MESSAGING_SERVICE_SID is no messaging service; it begins with MG")
+    return problems
+
+
+# Twilio's ids, Telegram's token and secret (core.telegram.org/bots/api#setwebhook), and an address without a query.
+_ACCOUNT, _SERVICE = re.compile("AC[0-9a-zA-Z]{1,64}"), re.compile("MG[0-9a-zA-Z]{1,64}")
+_BOT_TOKEN, _WEBHOOK_SECRET = re.compile("[0-9]{1,20}:[A-Za-z0-9_-]{1,100}"), re.compile("[A-Za-z0-9_-]{1,256}")
+_VENDOR = re.compile(r"([a-z][a-z0-9-]{0,30})=([^\s,]{16,200})")
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")

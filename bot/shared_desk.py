@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.core.consent_question import standing
+from bot.core.heard import is_unverified
 from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
@@ -47,6 +48,12 @@ class SharedDesk:
         if screen(message.text):
             self._answer_danger(message, people, now)
             return
+        known = tuple(p for p in people if not is_unverified(p, message, now))
+        if len(known) < min(2, len(people)):
+            # Whoever else once had the number must not come into it: not even their code is said.
+            self._desk.answer_patient(message, (known or people)[0], now)
+            return
+        people = known
         first, likeliest = said_first(message.text, people), people[0]
         parse = self._desk.parse(message.text, likeliest.language)
         if carrier_word(message.text) in ("stop", "start"):

@@ -23,3 +23,7 @@ class Conflict(PhmsError):  # noqa: N818
 
 class Unavailable(PhmsError):  # noqa: N818
     """A store or provider does not answer: the outcome is unknown; try the same again later."""
+
+
+class Forged(PhmsError):  # noqa: N818
+    """Not shown to come from whom it claims: refuse (403), keep nothing, tell nothing but a count."""

@@ -1,9 +1,9 @@
 """All seams in one place: what the house asks of a clock, a record, keys, a parser, a risk model and a channel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from data.model.audit import Access, Entry
 from data.model.chart import Changes, Chart
@@ -94,6 +94,12 @@ class Record(Protocol):
     def keep(self, message: RawMessage) -> bool:
         """Store an inbound message under its id for ever; False when it was there already (nothing changes)."""
 
+    def keep_all(self, messages: Sequence[RawMessage]) -> tuple[bool, ...]:
+        """As `keep` for each in order, in as few writes as the store can.
+
+        Raises what `keep` raises for any of them; some may be kept then: `keep` each by itself.
+        """
+
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """The oldest unfinished message that is first in its `order` and not leased, or None."""
 
@@ -150,8 +156,10 @@ class Record(Protocol):
         been set back, and what it said then is not worth waiting for.
         """
 
-    def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
-        """The next queued communication past its `not_before`, or None.
+    def claim_outbox(
+        self, now: datetime, lease: timedelta, *, urgent: bool = False
+    ) -> tuple[Communication, Claim] | None:
+        """The next queued communication past its `not_before`, or None; with `urgent`, only of those that go first.
 
         First P1 and SAFETY, then pages of P2 and OPERATIONS, then REPLY, then the rest; of each the oldest. One
         that was queued more than a minute after `now` (the clock has been set back) may go at once.
@@ -220,6 +228,9 @@ class Record(Protocol):
     def pseudonym(self, text: str) -> str:
         """Twelve characters that stand for an address or an id; who lacks the keys cannot find out for which."""
 
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes for one purpose that only who has the keys can work out, the same as long as the record lives."""
+
     def recover(self) -> int:
         """Write whatever a crash left half written, for everybody; the number of commits that needed it.
 
@@ -268,6 +279,11 @@ class Outcome:
 
     UNKNOWN: the message may or may not have gone. QUEUED: it is known not to have gone; it is tried again
     at `retry_at`, or when the house thinks fit.
+
+    `error` is our own word, never a provider's text, which may quote the message. Some have consequences:
+    "stopped" and "blocked" (they want nothing from us there), "invalid" (no such address, or none that takes
+    messages), "unreachable" (the number may be dead), "filtered" (another provider may get through), "template"
+    (this channel takes no free text now). Any other word just names the fault.
     """
 
     state: SendState
@@ -285,3 +301,22 @@ class Channel(Protocol):
 
     def send(self, to: ContactPoint, communication: Communication, now: datetime) -> Outcome:
         """Hand one message to the provider. Never raises: every fault is an `Outcome`."""
+
+
+@runtime_checkable
+class Paces(Protocol):
+    """A provider that may only be given so much at a time."""
+
+    def ready_at(self, to: ContactPoint, communication: Communication, now: datetime) -> datetime:
+        """When this message may be handed over: `now`, or its place in the row, which it keeps."""
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A provider that can be asked whether it has a message, as most cannot."""
+
+    def find(self, to: ContactPoint, communication: Communication, since: datetime) -> Outcome | None:
+        """What became of a message handed over at `since` or later with no answer heard.
+
+        ACCEPTED with its id; QUEUED when the provider surely does not have it; None when it cannot tell.
+        """

@@ -43,7 +43,12 @@ _CATEGORY = {
     Category.NOTICE: "notification",
     Category.NUDGE: "reminder",
 }
-_CHANNEL = {ChannelKind.SMS: "SMS", ChannelKind.TELEGRAM: "Telegram", ChannelKind.CONSOLE: "terminal"}
+_CHANNEL = {
+    ChannelKind.SMS: "SMS",
+    ChannelKind.TELEGRAM: "Telegram",
+    ChannelKind.WHATSAPP: "WhatsApp",
+    ChannelKind.CONSOLE: "terminal",
+}
 
 
 def inbound(message: RawMessage, symptoms: Iterable[SymptomReport], subject: str, who: Who) -> Element:

@@ -153,11 +153,11 @@ class Judge:
         self._marks: dict[str, list[Hit]] = defaultdict(list)
         for hit in self._language.matcher.find(tokens):
             self._marks[hit.key].append(hit)
-        lookalikes = _covered(self._marks["not_a_negation"])
-        for kind in ("absent", "absent_noun", "absent_clause", "absent_after", "no_more", "past"):
-            self._marks[kind] = [m for m in self._marks[kind] if lookalikes.isdisjoint(range(m.first, m.last + 1))]
-        elsewhere = _covered(self._marks["not_a_doubt"])
-        self._marks["doubt"] = [m for m in self._marks["doubt"] if elsewhere.isdisjoint(range(m.first, m.last + 1))]
+        if lookalikes := _covered(self._marks["not_a_negation"]):
+            for kind in ("absent", "absent_noun", "absent_clause", "absent_after", "no_more", "past"):
+                self._marks[kind] = [m for m in self._marks[kind] if lookalikes.isdisjoint(range(m.first, m.last + 1))]
+        if elsewhere := _covered(self._marks["not_a_doubt"]):
+            self._marks["doubt"] = [m for m in self._marks["doubt"] if elsewhere.isdisjoint(range(m.first, m.last + 1))]
         self._denials = self._marks["absent"] + self._marks["absent_noun"]
         self._ends = sorted(self._marks["ends"], key=lambda e: e.first)
 

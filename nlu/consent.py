@@ -7,11 +7,11 @@ An order is (nearly) the whole message: nobody gives or withdraws anything in pa
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from data.model.people import Purpose
 from nlu.files import PARSED, lexicon
-from nlu.pattern import Hit, Matcher, compile_block
+from nlu.pattern import Hit, Matcher, by_language, compile_block
 from nlu.tokens import Tokens, tokenise, words_of
 
 # Orders are short; what is longer, in characters or in words, tells something else.
@@ -121,14 +121,19 @@ def read_consent(text: str, language: str) -> ConsentOrder | None:
     >>> read_consent("Withdraw research, please", "en").purpose
     <Purpose.RESEARCH: 'research'>
     """
-    if len(text) > _LONGEST_TEXT:
-        return None
+    return _remembered(text, language) if len(text) <= _LONGEST_TEXT else None
+
+
+# The parser and the desk ask about the same message.
+@lru_cache(maxsize=16)
+def _remembered(text: str, language: str) -> ConsentOrder | None:
     tokens = tokenise(text)
     if len(tokens.words) > _LONGEST:
         return None
     first = (language,) if language in PARSED else ()
-    for other in dict.fromkeys((*first, "en", *PARSED)):
-        found = _order_in(tokens, other)
+    whole, lead = (by_language(matcher.find(tokens)) for matcher in _everywhere())
+    for other in dict.fromkeys((*first, "en", *PARSED)) if whole or lead else ():
+        found = _order_in(tokens, other, whole.get(other, []), lead.get(other, []))
         # What is asked is not given ("do I agree?"); to withdraw by a question does no harm.
         if found is not None and not (found.verb in (Verb.GIVE, Verb.YES) and "?" in tokens.folded.plain):
             return found
@@ -144,10 +149,17 @@ def names(order: ConsentOrder, name: str) -> bool:
     return any((*said[:-1], stem) in (full, full[:1]) for stem in stems)
 
 
-def _order_in(tokens: Tokens, language: str) -> ConsentOrder | None:
+@cache
+def _everywhere() -> tuple[Matcher, Matcher]:
+    every = [consent_words(language) for language in PARSED]
+    return Matcher.of(words.whole for words in every), Matcher.of(words.lead for words in every)
+
+
+def _order_in(tokens: Tokens, language: str, whole: list[Hit], lead: list[Hit]) -> ConsentOrder | None:
     """The order said in one language; of several the one that gives least."""
     words = consent_words(language)
-    found = sorted((*_whole(tokens, words), *_lead(tokens, words)), key=lambda pair: _RANK[pair[0]])
+    said = (*_whole(tokens, words, whole), *_lead(tokens, words, lead))
+    found = sorted(said, key=lambda pair: _RANK[pair[0]])
     if not found:
         return None
     order_id, who = found[0]
@@ -155,8 +167,8 @@ def _order_in(tokens: Tokens, language: str) -> ConsentOrder | None:
     return ConsentOrder(verb=verb, purpose=purpose, who=who, language=language)
 
 
-def _whole(tokens: Tokens, words: _Orders) -> Iterator[tuple[str, str]]:
-    for hit in words.whole.find(tokens):
+def _whole(tokens: Tokens, words: _Orders, hits: list[Hit]) -> Iterator[tuple[str, str]]:
+    for hit in hits:
         beside = (*tokens.words[: hit.first], *tokens.words[hit.last + 1 :])
         if not set(beside) <= words.polite:
             continue
@@ -165,8 +177,8 @@ def _whole(tokens: Tokens, words: _Orders) -> Iterator[tuple[str, str]]:
             yield hit.key, name
 
 
-def _lead(tokens: Tokens, words: _Orders) -> Iterator[tuple[str, str]]:
-    for hit in words.lead.find(tokens):
+def _lead(tokens: Tokens, words: _Orders, hits: list[Hit]) -> Iterator[tuple[str, str]]:
+    for hit in hits:
         name = _name(tokens, _after(tokens, hit, words), words)
         if name and set(tokens.words[: hit.first]) <= words.polite:
             yield hit.key, name

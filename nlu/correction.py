@@ -4,23 +4,26 @@ Read from the raw words by phrases as data (`lexicon/correction_<language>.toml`
 A correction is (nearly) the whole message: nobody changes what was measured in passing.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from data.model.conversation import Reading
 from nlu.files import PARSED, lexicon
 from nlu.numbers import number_at
-from nlu.pattern import Hit, Matcher, compile_block
+from nlu.pattern import Hit, Matcher, by_language, compile_block
 from nlu.readings import find_readings
 from nlu.tokens import Tokens, tokenise, words_of
-from nlu.vitals import vitals
+from nlu.vitals import names_in, vitals
 
 # Corrections are short; what is longer, in characters or in words, tells something else.
 _LONGEST_TEXT, _LONGEST = 160, 18
 # Where a text is cut: before its right value, after a wrong one, between what is right and what was wrong.
 _RIGHT, _WRONG, _INSTEAD, _BUT = "right", "wrong", "instead", "but"
+_ERASE, _BACK = "erase", "back"
 _PERCENT = "oxygen-saturation"
+_DIGIT = re.compile("[0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +72,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    marks: Matcher
-    erase: Matcher
-    back: Matcher
+    all: Matcher
     polite: frozenset[str]
     things: frozenset[str]
 
@@ -81,13 +82,10 @@ def correction_words(language: str) -> _Words:
     """The phrases of a language, ready to match. Raises `BadFile` where the file is wrong."""
     data, file = lexicon(f"correction_{language}", _File), f"correction_{language}.toml"
 
-    def matcher(**blocks: str) -> Matcher:
-        return Matcher(p for key, b in blocks.items() for p in compile_block(b, key, language, data.sets, file))
-
+    blocks = {_RIGHT: data.right, _WRONG: data.wrong, _INSTEAD: data.instead, _BUT: data.but}
+    blocks |= {_ERASE: data.erase, _BACK: data.back}
     return _Words(
-        matcher(right=data.right, wrong=data.wrong, instead=data.instead, but=data.but),
-        matcher(erase=data.erase),
-        matcher(back=data.back),
+        Matcher(p for key, b in blocks.items() for p in compile_block(b, key, language, data.sets, file)),
         frozenset(words_of(data.polite)),
         frozenset(words_of(data.things)),
     )
@@ -99,21 +97,33 @@ def read_correction(text: str, language: str) -> Correction | None:
     >>> read_correction("sorry, i meant 97", "en").number
     97.0
     """
-    if len(text) > _LONGEST_TEXT:
-        return None
+    return _remembered(text, language) if len(text) <= _LONGEST_TEXT else None
+
+
+# The parser and the desk ask about the same message.
+@lru_cache(maxsize=16)
+def _remembered(text: str, language: str) -> Correction | None:
     tokens = tokenise(text)
     if not 0 < len(tokens.words) <= _LONGEST:
         return None
+    hits = by_language(_everywhere().find(tokens))
     first = (language,) if language in PARSED else ()
-    found = [c for other in dict.fromkeys((*first, "en", *PARSED)) if (c := _read(tokens, other))]
+    order = dict.fromkeys((*first, "en", *PARSED)) if hits else ()
+    found = [c for other in order if other in hits and (c := _read(tokens, other, hits[other]))]
     best = next((c for c in found if c.clear), next(iter(found), None))
     # What is asked is no order; only that nothing is changed by a question must be sure.
     return replace(best, clear=False) if best and "?" in tokens.folded.plain else best
 
 
-def _read(tokens: Tokens, language: str) -> Correction | None:
+@cache
+def _everywhere() -> Matcher:
+    return Matcher.of(correction_words(language).all for language in PARSED)
+
+
+def _read(tokens: Tokens, language: str, hits: list[Hit]) -> Correction | None:
     words = correction_words(language)
-    back, erase, marks = (matcher.find(tokens) for matcher in (words.back, words.erase, words.marks))
+    back, erase = ([hit for hit in hits if hit.key == key] for key in (_BACK, _ERASE))
+    marks = [hit for hit in hits if hit.key not in (_BACK, _ERASE)]
     for hit in back:
         if all(tokens.words[at] in words.polite for at in _beside(tokens, (hit,))):
             return Correction(withdraws=True, back=True)
@@ -129,7 +139,14 @@ def _read(tokens: Tokens, language: str) -> Correction | None:
     if "%" in tokens.folded.plain:
         codes = (_PERCENT,)
     marks = _apart(marks)
-    return _corrected(list(_parts(tokens, marks, words, named, language)), {mark.key for mark in marks}, codes)
+    said, cut, small = {mark.key for mark in marks}, _cut(tokens, marks), _small(language)
+    # A part without a number that holds other words spoils it, whatever is read in the others.
+    whole = all(
+        _has_digit(text) or all(at in named or tokens.words[at] in small for at in places) for _, places, text in cut
+    )
+    if not whole and _RIGHT not in said:
+        return None
+    return _corrected(list(_parts(tokens, cut, named, language, whole=whole)), said, codes)
 
 
 def _erased(
@@ -164,18 +181,37 @@ class _Part:
         return bool(self.readings) or len(self.numbers) == 1
 
 
-def _parts(tokens: Tokens, marks: list[Hit], words: _Words, named: frozenset[int], language: str) -> Iterator[_Part]:
-    small = words.polite | vitals(language).filler | vitals("en").filler
+def _cut(tokens: Tokens, marks: list[Hit]) -> list[tuple[str, range, str]]:
+    """What stands between the marks: the mark before it, its words and its text."""
     starts = (0, *(mark.last + 1 for mark in marks))
     ends = (*(mark.first for mark in marks), len(tokens.words))
-    for mark, start, end in zip(("", *(mark.key for mark in marks)), starts, ends, strict=True):
-        places = range(start, end)
-        readings = find_readings(tokenise(_text(tokens, places)), language)
+    before = ("", *(mark.key for mark in marks))
+    cut = ((mark, range(start, end)) for mark, start, end in zip(before, starts, ends, strict=True))
+    return [(mark, places, _text(tokens, places)) for mark, places in cut]
+
+
+def _parts(
+    tokens: Tokens, cut: list[tuple[str, range, str]], named: frozenset[int], language: str, *, whole: bool
+) -> Iterator[_Part]:
+    """The parts, in order. Where the message as a whole is no correction (not `whole`) no readings are looked for."""
+    small = _small(language)
+    for mark, places, text in cut:
         numbers = {at: value for at in places if (value := number_at(tokens, at)) is not None}
+        readings = find_readings(tokenise(text), language) if whole and _has_digit(text) else ()
         read = {word for reading in readings for word in words_of(reading.words)}
         rest = [at for at in places if at not in named and tokens.words[at] not in read]
         clean = all((not readings) if at in numbers else tokens.words[at] in small for at in rest)
-        yield _Part(mark, readings, tuple(numbers.values()), clean)
+        yield _Part(mark, readings, tuple(numbers.values()), whole and clean)
+
+
+@cache
+def _small(language: str) -> frozenset[str]:
+    """Words that may stand beside a value in that language."""
+    return correction_words(language).polite | vitals(language).filler | vitals("en").filler
+
+
+def _has_digit(text: str) -> bool:
+    return _DIGIT.search(text) is not None if text.isascii() else any(char.isdigit() for char in text)
 
 
 def _text(tokens: Tokens, places: range) -> str:
@@ -225,4 +261,5 @@ def _apart(hits: Iterable[Hit]) -> list[Hit]:
 
 
 def _names(tokens: Tokens, language: str) -> list[Hit]:
-    return _apart(hit for other in dict.fromkeys((language, "en")) for hit in vitals(other).matcher.find(tokens))
+    names = names_in(tokens)
+    return _apart(hit for other in dict.fromkeys((language, "en")) for hit in names.get(other, ()))

@@ -1,12 +1,13 @@
 """What a message is for, by phrases as data (`lexicon/intents_<language>.toml`)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from data.model.observation import Assertion
 from nlu.assertion import Judge
-from nlu.files import lexicon
-from nlu.pattern import Hit, Matcher, compile_block
+from nlu.files import PARSED, lexicon
+from nlu.pattern import Hit, Matcher, by_language, compile_block
 from nlu.tokens import Tokens
 
 INTENTS = (
@@ -52,12 +53,25 @@ def intent_words(language: str) -> _Intents:
     return _Intents(Matcher(anywhere), Matcher(whole), frozenset(data.polite.split()))
 
 
-def find_intent(tokens: Tokens, language: str) -> str | None:
-    """The first of `INTENTS` that is said in a text, or None. What is denied is not said ("not getting worse")."""
-    known = intent_words(language)
-    said = {hit.key for hit in known.anywhere.find(tokens) if hit.key not in _DENIABLE or not _denied(tokens, hit)}
-    said.update(hit.key for hit in known.whole.find(tokens) if _is_all(tokens, hit, known.polite))
-    return next((intent for intent in INTENTS if intent in said), None)
+def find_intent(tokens: Tokens, languages: Sequence[str]) -> tuple[str | None, str | None]:
+    """The first of `INTENTS` that is said in a text, in the first of these languages that says any, and which it is.
+
+    What is denied is not said ("not getting worse").
+    """
+    anywhere, whole = (by_language(matcher.find(tokens)) for matcher in _everywhere())
+    for language in languages if anywhere or whole else ():
+        polite = intent_words(language).polite
+        said = {hit.key for hit in anywhere.get(language, ()) if hit.key not in _DENIABLE or not _denied(tokens, hit)}
+        said.update(hit.key for hit in whole.get(language, ()) if _is_all(tokens, hit, polite))
+        if found := next((intent for intent in INTENTS if intent in said), None):
+            return found, language
+    return None, None
+
+
+@cache
+def _everywhere() -> tuple[Matcher, Matcher]:
+    every = [intent_words(language) for language in PARSED]
+    return Matcher.of(words.anywhere for words in every), Matcher.of(words.whole for words in every)
 
 
 def _denied(tokens: Tokens, hit: Hit) -> bool:

@@ -33,7 +33,7 @@ def parse(text: str, language: str) -> Parse:
     tokens = tokenise(text)
     readings = find_readings(tokens, language)
     found, spoken = _symptoms(tokens, language)
-    intent, said_in = _consent(text, language, *_intent(tokens, language))
+    intent, said_in = _consent(text, language, *find_intent(tokens, _order(language)))
     if intent is None and read_unit(text) is not None:
         intent = "unit"
     if text.lstrip().lower().startswith("/start"):
@@ -85,14 +85,6 @@ def _symptoms(tokens: Tokens, language: str) -> tuple[Found, str | None]:
         if found.entities:
             return found, other
     return Found((), mended=False), None
-
-
-def _intent(tokens: Tokens, language: str) -> tuple[str | None, str | None]:
-    for other in _order(language):
-        intent = find_intent(tokens, other)
-        if intent is not None:
-            return intent, other
-    return None, None
 
 
 def _order(language: str) -> tuple[str, ...]:

@@ -18,13 +18,13 @@ from math import prod
 from data.errors import BadFile, BadInput
 from nlu.files import lines
 from nlu.text import fold_char
-from nlu.tokens import SOFT, Tokens, tokenise
+from nlu.tokens import BEGINNING, SOFT, Tokens, tokenise
 
 # Bounds that keep any phrase cheap on any text.
 _MOST_VARIANTS = 96
 _WIDEST_GAP = 8
 _MOST_GAPS = 3
-_SHORTEST_STEM = 2
+_SHORTEST_STEM = BEGINNING
 # In texts longer than any real message, one phrase is tried at this many places only.
 _MOST_TRIES = 48
 
@@ -184,10 +184,11 @@ class Matcher:
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         """Index the phrases."""
+        self._phrases = tuple(phrases)
         exact: dict[str, list[Phrase]] = defaultdict(list)
         stems: dict[str, list[tuple[str, Phrase]]] = defaultdict(list)
         vocabulary: set[str] = set()
-        for phrase in phrases:
+        for phrase in self._phrases:
             for element in phrase.elements:
                 vocabulary |= element.words
             anchor = phrase.elements[phrase.anchor]
@@ -199,6 +200,11 @@ class Matcher:
         self._exact = dict(exact)
         self._stems = dict(stems)
 
+    @classmethod
+    def of(cls, matchers: Iterable["Matcher"]) -> "Matcher":
+        """One for the phrases of several, such as those of all languages: a text is gone through once."""
+        return cls(phrase for matcher in matchers for phrase in matcher._phrases)
+
     @property
     def vocabulary(self) -> frozenset[str]:
         """Every whole word that stands in a phrase."""
@@ -206,8 +212,12 @@ class Matcher:
 
     def find(self, tokens: Tokens, words: Sequence[str] | None = None) -> list[Hit]:
         """Every hit, in order of the anchor's place. `words` stand in for the text's own where they were mended."""
-        words = tokens.words if words is None else words
         exact, stems = self._exact, self._stems
+        if words is None or words is tokens.words:
+            # Of most lists a text has no word: that is seen at once.
+            if exact.keys().isdisjoint(tokens.vocabulary) and stems.keys().isdisjoint(tokens.beginnings):
+                return []
+            words = tokens.words
         tries: dict[Phrase, int] | None = {} if len(words) > 4 * _MOST_TRIES else None
         hits: list[Hit] = []
         for at, word in enumerate(words):
@@ -226,27 +236,29 @@ class Matcher:
         return hits
 
 
+def by_language(hits: Iterable[Hit]) -> dict[str, list[Hit]]:
+    """Hits of phrases of several languages apart, each in the same order."""
+    found: dict[str, list[Hit]] = defaultdict(list)
+    for hit in hits:
+        found[hit.language].append(hit)
+    return found
+
+
 def _match(phrase: Phrase, tokens: Tokens, words: Sequence[str], at: int) -> Hit | None:
     low, high = tokens.low[at], tokens.high[at]
-    elements = phrase.elements
-    ahead = _walk(elements, phrase.anchor + 1, 1, at + 1, tokens, words, low, high)
+    elements, anchor = phrase.elements, phrase.anchor
+    last = anchor + 1 == len(elements)
+    ahead = (at + 1, ()) if last else _walk(elements, anchor + 1, 1, at + 1, tokens, words, low, high)
     if ahead is None or (phrase.closes and ahead[0] < high):
         return None
-    behind = _walk(elements, phrase.anchor - 1, -1, at - 1, tokens, words, low, high)
+    behind = _walk(elements, anchor - 1, -1, at - 1, tokens, words, low, high) if anchor else (at - 1, ())
     if behind is None or (phrase.opens and behind[0] >= low):
         return None
     return Hit(phrase.key, phrase.language, behind[0] + 1, ahead[0] - 1, behind[1] + ahead[1])
 
 
 def _walk(
-    elements: tuple[Element, ...],
-    k: int,
-    step: int,
-    at: int,
-    tokens: Tokens,
-    words: Sequence[str],
-    low: int,
-    high: int,
+    elements: tuple[Element, ...], k: int, step: int, at: int, tokens: Tokens, words: Sequence[str], low: int, high: int
 ) -> tuple[int, tuple[int, ...]] | None:
     """Match elements from `k` on, in direction `step`, from word `at` on: where it ends and what gaps skipped."""
     while 0 <= k < len(elements):
@@ -269,14 +281,7 @@ def _walk(
 
 
 def _leap(
-    elements: tuple[Element, ...],
-    k: int,
-    step: int,
-    at: int,
-    tokens: Tokens,
-    words: Sequence[str],
-    low: int,
-    high: int,
+    elements: tuple[Element, ...], k: int, step: int, at: int, tokens: Tokens, words: Sequence[str], low: int, high: int
 ) -> tuple[int, tuple[int, ...]] | None:
     """Match a gap: the nearest way first. A comma ends it, on either side of the gap's words."""
     for width in range(elements[k].gap + 1):

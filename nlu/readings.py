@@ -14,7 +14,7 @@ from nlu.numbers import BARE_DIASTOLIC, BARE_SYSTOLIC, goes_on, number_at, tight
 from nlu.pattern import Hit
 from nlu.tokens import Tokens, tokenise
 from nlu.units import Converted, Unit, convert, spelling, unit_after, unsure_pressure
-from nlu.vitals import Vitals, everywhere, vitals
+from nlu.vitals import Vitals, everywhere, names_in, vitals
 
 PRESSURE = "blood-pressure"
 _SYSTOLIC, _DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
@@ -28,8 +28,10 @@ def find_readings(tokens: Tokens, language: str) -> tuple[Reading, ...]:
     if not any(word[0].isdigit() for word in tokens.words):
         return ()
     finder = _Finder(tokens, language)
+    names = names_in(tokens)
     for other in dict.fromkeys((language if language in PARSED else "en", *PARSED)):
-        finder.named(vitals(other))
+        if other in names:
+            finder.named(vitals(other), names[other])
     finder.bare(everywhere())
     return tuple(reading for _, reading in sorted(finder.found, key=lambda f: f[0]))
 
@@ -66,9 +68,9 @@ class _Finder:
         self._used: set[int] = set()
         self._numbers = {i: v for i in range(len(tokens.words)) if (v := number_at(tokens, i)) is not None}
 
-    def named(self, vitals: Vitals) -> None:
-        """Readings whose name stands before the number, then those whose name follows it."""
-        names = _longest(vitals.matcher.find(self._tokens))
+    def named(self, vitals: Vitals, hits: Sequence[Hit]) -> None:
+        """Readings whose name (`hits`) stands before the number, then those whose name follows it."""
+        names = _longest(hits)
         starts = {n.first for n in names}
         later: list[Hit] = []
         for name in names:

@@ -11,6 +11,11 @@ from nlu.text import Folded, fold
 _TOKEN = re.compile(r"\d{1,12}(?:[.,]\d{1,6}){0,3}|[^\W\d_][^\W_]*(?:'(?:t|s|m|re|ve|ll|d)(?![^\W_]))?|\N{SQUARED SOS}")
 
 NONE, SOFT, HARD = 0, 1, 2
+# So many letters of a word are its beginning, by which stems are looked up.
+BEGINNING = 2
+# A message is read several times over, by the screen, the parser and the desk: the words of the last few short texts
+# are remembered, and no more of them than that.
+_SHORT, _TEXTS = 400, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class Tokens:
     """A text as words. `words` are folded and without apostrophes; `starts`/`ends` are offsets in `folded.plain`.
 
     `breaks[i]` is what stands before word i: NONE, SOFT (a comma, an ellipsis), HARD (the end of a sentence).
-    `low[i]`..`high[i]` are the first word of i's sentence and the one after its last.
+    `low[i]`..`high[i]` are the first word of i's sentence and the one after its last. `vocabulary` are the words and
+    `beginnings` their first two letters, each once.
     """
 
     folded: Folded
@@ -28,6 +34,8 @@ class Tokens:
     breaks: tuple[int, ...]
     low: tuple[int, ...] = field(default=())
     high: tuple[int, ...] = field(default=())
+    vocabulary: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    beginnings: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def quote(self, first: int, last: int) -> str:
         """Words `first` to `last` (inclusive) as the patient wrote them."""
@@ -44,6 +52,15 @@ def tokenise(text: str) -> Tokens:
     >>> tokenise("I can't breathe. J'ai 38,5").words
     ('i', 'cant', 'breathe', 'j', 'ai', '38,5')
     """
+    return _remembered(text) if len(text) <= _SHORT else _tokenise(text)
+
+
+@lru_cache(maxsize=_TEXTS)
+def _remembered(text: str) -> Tokens:
+    return _tokenise(text)
+
+
+def _tokenise(text: str) -> Tokens:
     folded = fold(text)
     plain = folded.plain
     words: list[str] = []
@@ -60,7 +77,8 @@ def tokenise(text: str) -> Tokens:
         breaks.append(NONE if start - last == 1 and plain[last] == " " else _break(plain[last:start][:12]))
         last = end
     low, high = _sentences(breaks)
-    return Tokens(folded, tuple(words), tuple(starts), tuple(ends), tuple(breaks), low, high)
+    known, begun = frozenset(words), frozenset([word[:BEGINNING] for word in words])
+    return Tokens(folded, tuple(words), tuple(starts), tuple(ends), tuple(breaks), low, high, known, begun)
 
 
 def words_of(text: str) -> tuple[str, ...]:

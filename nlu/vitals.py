@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from nlu.files import PARSED, lexicon
-from nlu.pattern import Matcher, compile_block
-from nlu.tokens import words_of
+from nlu.pattern import Hit, Matcher, by_language, compile_block
+from nlu.tokens import Tokens, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,16 @@ def vitals(language: str) -> Vitals:
     lists = (data.over, data.filler, data.not_before, data.not_a_measurement, data.other_units)
     before = frozenset(n.code for n in data.name if n.before)
     return Vitals(Matcher(phrases), before, *(frozenset(words_of(words)) for words in lists))
+
+
+def names_in(tokens: Tokens) -> dict[str, list[Hit]]:
+    """The names of measurements in a text, by the language that calls them so."""
+    return by_language(_names().find(tokens))
+
+
+@cache
+def _names() -> Matcher:
+    return Matcher.of(vitals(language).matcher for language in PARSED)
 
 
 @cache

@@ -30,6 +30,8 @@ class Said:
         for report in chart.symptoms:
             if report.assertion in (Assertion.PRESENT, Assertion.ABSENT):
                 self._reports.setdefault(report.symptom, []).append(report)
+        for rows in self._reports.values():
+            rows.sort(key=self._place)
         self._closed: dict[str, Flag] = {}
         self._open = {flag.family for flag in chart.flags if flag.state is not FlagState.CLOSED}
         for flag in chart.flags:
@@ -43,14 +45,13 @@ class Said:
         Of reports at one instant ("no fever then, but now") the one that is present counts.
         """
         found: list[SymptomReport] = []
-        rows = self._reports.get(symptom)
-        if not rows:
-            return found
-        for report in sorted(rows, key=self._place):
+        # From the newest back to the latest denial: no rule looks further, and every rule asks.
+        for report in reversed(self._reports.get(symptom, ())):
             if report.assertion is Assertion.ABSENT:
-                found.clear()
-            elif self.in_hand(report) or self.now - report.reported_at <= holds:
+                break
+            if self.in_hand(report) or self.now - report.reported_at <= holds:
                 found.append(report)
+        found.reverse()
         return found
 
     def symptoms(self) -> frozenset[str]:

@@ -51,6 +51,10 @@ def _person(person: Person) -> list[str]:
     for contact in person.contacts:
         if contact.state is ContactState.STOPPED:
             problems.append(f"{person.id} has sent STOP on {contact.system}; ask them to send START")
+        elif contact.state is ContactState.BLOCKED:
+            problems.append(f"{person.id} has blocked the bot on {contact.system}; ask them to write to it again")
+        elif contact.state is ContactState.UNVERIFIED:
+            problems.append(f"the {contact.system} contact of {person.id} may be somebody else's; link it anew")
         elif contact.state is ContactState.DEAD:
             problems.append(f"the {contact.system} contact of {person.id} is dead; correct or remove it")
     return problems

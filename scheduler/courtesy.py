@@ -15,6 +15,8 @@ from scheduler.recurrence import instant
 LONGEST_HOLD = timedelta(hours=12)
 # So long after quiet hours end what they held may still go, though it has expired meanwhile.
 _RELEASE = timedelta(minutes=30)
+# On a message that tells nothing about anybody ("personal"), and on the one that confirms a STOP ("last word").
+IMPERSONAL, LAST_WORD = {"personal": "no"}, {"last-word": "yes"}
 _URGENT = (Priority.P1, Priority.P2)
 _GONE = (SendState.ACCEPTED, SendState.SENT, SendState.DELIVERED, SendState.READ, SendState.UNKNOWN)
 
@@ -102,14 +104,32 @@ def activity_of(communication: Communication) -> str:
     return communication.params.get("activity", communication.text_key)
 
 
+def open_to(state: ContactState, communication: Communication) -> bool:
+    """Whether a message may go to an address in this state.
+
+    To one that may be somebody else's go answers that tell nothing, safety texts in answer to words from there, and
+    what goes to staff, which tells nothing of anybody. To one that was stopped goes the word that it is.
+    """
+    category, answers = communication.category, bool(communication.address)
+    if state is ContactState.UNVERIFIED:
+        impersonal = IMPERSONAL.items() <= communication.params.items()
+        to_staff = category in (Category.PAGE, Category.OPERATIONS)
+        return to_staff or (answers and (category is Category.SAFETY or impersonal))
+    if state is ContactState.STOPPED:
+        return answers and LAST_WORD.items() <= communication.params.items()
+    return state is ContactState.ACTIVE
+
+
 def _contact(communication: Communication, person: Person) -> str:
     """Why the channel cannot be used, or nothing."""
-    states = {c.state for c in person.contacts if c.system is communication.channel}
-    if ContactState.ACTIVE in states:
+    held = [c for c in person.contacts if c.system is communication.channel]
+    if communication.address:
+        held = [c for c in held if c.at(communication.channel, communication.address)] or held
+    states = {c.state for c in held}
+    if any(open_to(state, communication) for state in states):
         return ""
-    if not states:
-        return "no contact"
-    return "stopped" if ContactState.STOPPED in states else "dead"
+    reasons = (ContactState.STOPPED, ContactState.BLOCKED, ContactState.UNVERIFIED)
+    return next((state.value for state in reasons if state in states), "dead") if states else "no contact"
 
 
 def _inactive(communication: Communication, person: Person) -> str:

@@ -22,8 +22,12 @@ def steps(team: tuple[Person, ...]) -> list[int]:
 
 
 def channels(person: Person) -> list[ChannelKind]:
-    """The kinds of door a person can be reached through, in the order their contacts are listed."""
-    return list(dict.fromkeys(c.system for c in person.contacts if c.state is ContactState.ACTIVE))
+    """The kinds of door a person can be reached through, in the order their contacts are listed.
+
+    Those that may be out of date come last: a page tells nothing, and rather goes amiss than not out.
+    """
+    states = (ContactState.ACTIVE, ContactState.UNVERIFIED)
+    return list(dict.fromkeys(c.system for state in states for c in person.contacts if c.state is state))
 
 
 def member(team: tuple[Person, ...], person_id: str | None) -> Person | None:

@@ -14,6 +14,7 @@ from data.errors import BadFile, BadInput, Conflict, NotFound, PhmsError, Unavai
 COMMANDS = (
     "demo",
     "chat",
+    "serve",
     "replay",
     "parse",
     "assess",

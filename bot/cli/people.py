@@ -1,4 +1,4 @@
-"""`phms people`: who is in the record, in which role, who looks after whom; and changes to role, panel and profile."""
+"""`phms people`: who is in the record and looks after whom; a roster read from a file; changes to people by hand."""
 
 import argparse
 import json
@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bot.cli.actions import add_action
 from bot.settings import Settings
 from data.errors import BadInput, NotFound
 from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Role
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from data.ports import Record
 
 HELP = (
-    "List people with role and panel; --panel and --role change them, --rename and --contact correct a profile. "
-    "Names only with --names, which is audited."
+    "List people with role and panel (list), enrol them from a file (load), show one (show), end their time (end); "
+    "--panel and --role change their place, --rename and --contact correct a profile. Names only with --names, which "
+    "is audited."
 )
-EXAMPLE = "phms people --panel NIA A-17 A-18"
+EXAMPLE = "phms people load roster.scene        Later: phms people --panel NIA A-17 A-18"
 
 # Who works here: a patient's or a relative's record never becomes a colleague's, nor the other way round.
 _STAFF_ROLES = (Role.CLINICIAN, Role.CARE_MANAGER, Role.ADMINISTRATOR, Role.OPERATIONS, Role.TESTER)
@@ -44,10 +46,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="correct an address, in place of the one of its kind: --contact A-17 sms:+15550001",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    _actions(parser)
+
+
+def _actions(parser: argparse.ArgumentParser) -> None:
+    """load, list, show and end; without any of them it lists. What stands before the action holds for it too."""
+    from bot.cli import people_end, people_load, people_show
+
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    _added(actions, "load", people_load.HELP, people_load.EXAMPLE, people_load.configure)
+    _added(actions, "list", "list people with role and panel", "phms people list --names", _configure_list)
+    _added(actions, "show", people_show.HELP, people_show.EXAMPLE, people_show.configure)
+    _added(actions, "end", people_end.HELP, people_end.EXAMPLE, people_end.configure)
+
+
+def _added(
+    actions: Any, name: str, what: str, example: str, configure_it: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    action = add_action(actions, name, what, example)
+    for each in action._actions:
+        if each.dest == "json":
+            each.default = argparse.SUPPRESS
+    configure_it(action)
+
+
+def _configure_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--names", action="store_true", default=argparse.SUPPRESS, help="show names too; it is written down who looked"
+    )
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Change what is asked for, then list. Raises `BadInput` or `NotFound` before anything is changed."""
+    """Do what is asked. Raises `BadInput` or `NotFound` before anything is changed."""
+    from bot.cli import people_end, people_load, people_show
+
+    changing = [flag for flag in ("panel", "role", "rename", "contact") if getattr(options, flag)]
+    if options.action and changing:
+        raise BadInput(f"--{changing[0]} goes without {options.action}: one thing at a time")
+    match options.action:
+        case "load":
+            return people_load.run(options, settings)
+        case "show":
+            return people_show.run(options, settings)
+        case "end":
+            return people_end.run(options, settings)
+        case _:
+            return _list(options, settings)
+
+
+def _list(options: argparse.Namespace, settings: Settings) -> int:
+    """Change what is asked for, then list."""
     from bot.core.access import Action
     from bot.kept import close_kept
     from bot.operator import note_operator
@@ -96,10 +144,10 @@ def _changes(options: argparse.Namespace, record: "Record") -> list[_Change]:
         panel = read_panel(options.panel[1:], people)
         asked.append((who, Action.ASSIGN_PANEL, lambda p: replace(p, panel=panel)))
     if options.rename:
-        who, name = _anyone(options.rename[0], people), _name(options.rename[1])
+        who, name = anyone(options.rename[0], people), _name(options.rename[1])
         asked.append((who, Action.CHANGE_PROFILE, lambda p: replace(p, name=name)))
     if options.contact:
-        who, point = _anyone(options.contact[0], people), _contact(options.contact[1], record)
+        who, point = anyone(options.contact[0], people), _contact(options.contact[1], record)
         _with_contact(who, point)
         asked.append((who, Action.CHANGE_CONTACT, lambda p: _with_contact(p, point)))
     return asked
@@ -112,7 +160,8 @@ def _colleague(name: str, people: tuple[Person, ...]) -> Person:
     return found
 
 
-def _anyone(name: str, people: tuple[Person, ...]) -> Person:
+def anyone(name: str, people: tuple[Person, ...]) -> Person:
+    """Whoever has this id, code or name. Raises `NotFound`, or `BadInput` for several."""
     found = _called(name, people)
     if found is None:
         raise NotFound(f"nobody is called {name!r}; phms people lists everyone")
@@ -139,7 +188,7 @@ def _name(text: str) -> str:
 def _contact(text: str, record: "Record") -> ContactPoint:
     """An address as written, "sms:+15550001". STOP belongs to the number: whoever gets it is not written to either."""
     kind, _, value = text.partition(":")
-    form = _NUMBER if kind == ChannelKind.SMS else _ADDRESS
+    form = _NUMBER if kind in (ChannelKind.SMS, ChannelKind.WHATSAPP) else _ADDRESS
     if kind not in set(ChannelKind) or not form.fullmatch(value):
         raise BadInput(f"not an address; write for example sms:+15550001 or telegram:12345 ({', '.join(ChannelKind)})")
     system = ChannelKind(kind)
@@ -208,8 +257,10 @@ def _row(person: Person, *, names: bool) -> dict[str, object]:
     from bot.core.panels import PRACTITIONERS
 
     panel = "all" if person.panel is None else len(person.panel)
+    # The id of a patient may be made of the name.
+    told_by_code = person.role in (Role.PATIENT, Role.PROXY) and not names
     row: dict[str, object] = {
-        "id": person.id,
+        "id": person.code if told_by_code else person.id,
         "code": person.code,
         "role": person.role.value,
         "panel": panel if person.role in PRACTITIONERS else None,

@@ -8,7 +8,7 @@ from bot.core.draft import Draft
 from data.durations import say_duration
 from data.model.concern import FlagState
 from data.model.conversation import RawMessage
-from data.model.people import ChannelKind, Person
+from data.model.people import Person
 from data.vocabulary import vital_signs
 
 # More reasons than a person reads at once, and than one message holds, do not help.
@@ -22,7 +22,7 @@ def show_chart(draft: Draft, message: RawMessage, who: Person) -> None:
         tell(draft, who, message, "chart-unknown", patient=code)
         return
     level, age = assessment.level.upper(), _age(assessment.at, draft.now)
-    if message.channel is ChannelKind.SMS:
+    if message.channel.discreet:
         tell(draft, who, message, "chart-sms", patient=code, level=level, since=age)
         return
     findings = sorted(assessment.findings, key=lambda f: -f.level.rank)

@@ -11,6 +11,7 @@ from bot.core.chart_shown import show_chart
 from bot.core.correct_reading import correct_reading, splits, with_reading
 from bot.core.desk import tell
 from bot.core.draft import Draft
+from bot.core.invite import Invitation, invite, invited_name
 from bot.core.kit import Kit, Team
 from bot.core.nudges import end_nudge, list_nudges, set_nudge, well_formed
 from bot.core.panels import find_colleague, panel
@@ -18,7 +19,7 @@ from bot.named import name_mark
 from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.conversation import RawMessage
-from data.model.people import ChannelKind, Person, Role
+from data.model.people import Person, Role
 
 # What each command asks for; the example is what somebody hears who writes it wrongly.
 _ACTIONS = {
@@ -30,21 +31,24 @@ _ACTIONS = {
     "/correct": Action.CORRECT,
     "/breakglass": Action.BREAK_GLASS,
     "/panel": Action.ASSIGN_PANEL,
+    "/invite": Action.CHANGE_CONTACT,
 }
 _EXAMPLES = {
     "/chart": "/chart A-17",
     "/nudge": '/nudge Anna "Check your blood pressure" daily 08:00',
     "/correct": "/correct A-17 spo2 97",
     "/breakglass": "/breakglass A-17 collapsed at home, no other clinician reachable",
+    "/invite": "/invite A-17",
 }
 _FORMS: dict[str, Callable[[str], bool]] = {
     "/chart": bool,
     "/nudge": well_formed,
     "/correct": with_reading,
     "/breakglass": with_reason,
+    "/invite": bool,
 }
 # These are about one patient, and answered alike whether there is no such patient or it is none of the asker's.
-_ABOUT_ONE = ("/chart", "/nudges", "/nudge", "/unnudge", "/correct", "/breakglass")
+_ABOUT_ONE = ("/chart", "/nudges", "/nudge", "/unnudge", "/correct", "/breakglass", "/invite")
 _READS = (Action.READ_CHART, Action.READ_NUDGES, Action.BREAK_GLASS)
 _HELP = {Role.CLINICIAN: "help-clinician", Role.CARE_MANAGER: "help-manager", Role.ADMINISTRATOR: "help-admin"}
 
@@ -54,12 +58,14 @@ class Command:
     """A command as written: `name` with its slash and the `rest`.
 
     `patient` is whom it is about (None: nobody, or nobody whom the asker may do this to), `colleague` whose panel.
+    `codes` are those that /invite gives out, and no other command has any.
     """
 
     name: str
     rest: str
     patient: Person | None = None
     colleague: Person | None = None
+    codes: Invitation | None = None
 
     @property
     def action(self) -> Action | None:
@@ -88,7 +94,9 @@ def read_command(text: str, asker: Asker, people: tuple[Person, ...]) -> Command
         return Command(command.name, command.rest, colleague=find_colleague(command.rest, people))
     if command.name not in _ABOUT_ONE:
         return command
-    permitted = tuple(p for p in patients_of(people) if asker.may(command.action, p))
+    # An address can be linked to a colleague too.
+    about = _everyone(people) if command.name == "/invite" else patients_of(people)
+    permitted = tuple(p for p in about if asker.may(command.action, p))
     return Command(command.name, command.rest, patient=_named(command, permitted))
 
 
@@ -106,11 +114,17 @@ def patients_of(people: tuple[Person, ...]) -> tuple[Person, ...]:
     return tuple(p for p in people if p.active and p.role in (Role.PATIENT, Role.PROXY))
 
 
+def _everyone(people: tuple[Person, ...]) -> tuple[Person, ...]:
+    return tuple(p for p in people if p.active and p.role is not Role.STRANGER)
+
+
 def _named(command: Command, patients: tuple[Person, ...]) -> Person | None:
     if command.name == "/breakglass":
         # By code alone: a name could not be told from the reason's first words.
         code = command.rest.partition(" ")[0].casefold()
         return _only([p for p in patients if p.code.casefold() == code])
+    if command.name == "/invite":
+        return _patient(invited_name(command.rest), patients)
     if command.name == "/correct":
         return next((p for who, _ in splits(command.rest) if (p := _patient(who, patients))), None)
     who = re.split(r"[\"“„«]", command.rest)[0].strip()
@@ -200,6 +214,8 @@ def _carry_out(draft: Draft, message: RawMessage, asker: Asker, command: Command
         panel(draft, message, who, command.colleague, command.rest, people)
     elif command.name == "/breakglass" and patient is not None:
         break_glass(draft, message, asker, patient, _reason(command))
+    elif command.codes is not None:
+        invite(draft, message, who, command.rest, command.codes)
     elif command.name == "/correct":
         correct_reading(draft, message, who, command.rest)
     elif command.name == "/chart":
@@ -214,7 +230,7 @@ def _carry_out(draft: Draft, message: RawMessage, asker: Asker, command: Command
 
 def _list_patients(draft: Draft, message: RawMessage, asker: Asker, people: tuple[Person, ...]) -> None:
     # An SMS may name a patient by code only.
-    by_code = message.channel is ChannelKind.SMS
+    by_code = message.channel.discreet
     listed = [p for p in patients_of(people) if p.role is Role.PATIENT and asker.may(Action.LIST_PATIENTS, p)]
     items = ", ".join(p.code if by_code else f"{p.code} {name_mark(p)}" for p in listed)
     tell(draft, asker.person, message, "patients" if items else "patients-none", items=items)

@@ -6,11 +6,15 @@ from dataclasses import replace
 from bot.core.consent import FIRST, end, in_force, latest, put_down, take_back, tell_staff
 from bot.core.consent_question import Key, Question, ask, busy, note_offered, offered, standing, turn_to
 from bot.core.draft import Draft
-from data.model.communication import Category
+from data.model.communication import Button, Category
 from data.model.conversation import RawMessage
 from data.model.people import Consent, Person, Purpose
 from nlu.consent import ConsentOrder, Verb, names, read_consent
 
+# The key under which a question's message names what it asks, and what its buttons say: clear words in English, which
+# is understood whatever the patient's language.
+ASKS = "asks"
+CONSENT_ANSWERS = {"agree": "I agree", "refuse": "I do not agree"}
 # A question that is not answered is put so often, and then only hinted at.
 _MOST_ASKED = 3
 
@@ -179,8 +183,7 @@ class _Chat:
         elif question is None or question.versions != now:
             self.put(now, "consent-ask")
         elif question.times < _MOST_ASKED:
-            ask(self.draft, replace(question, times=question.times + 1))
-            self._say("consent-again")
+            self._ask("consent-again", replace(question, times=question.times + 1))
         else:
             self._say("no-consent")
 
@@ -189,8 +192,8 @@ class _Chat:
         texts, language = self.draft.kit.texts, self.person.language
         purposes = dict.fromkeys(purpose for purpose, _ in versions)
         text = " ".join(texts.consent(purpose, language).say(name) for purpose in purposes)
-        ask(self.draft, Question(versions=versions, language=self._language(), name=name, renewal=renewal))
-        self._say(text_key, text=text, what=self._what(versions))
+        question = Question(versions=versions, language=self._language(), name=name, renewal=renewal)
+        self._ask(text_key, question, text=text, what=self._what(versions))
 
     # What is written down
 
@@ -263,6 +266,20 @@ class _Chat:
     def _say(self, key: str, **values: str) -> None:
         self._reply(key, self._text(key, **values))
 
-    def _reply(self, key: str, text: str) -> None:
-        to, message = self.person, self.message
-        self.draft.say(to, key, Category.REPLY, channel=message.channel, address=message.address, text=text)
+    def _ask(self, key: str, question: Question, **values: str) -> None:
+        """Put a question that can be answered by a button where there are any."""
+        buttons = tuple(Button(label=self._text(f"button-{name}"), says=says) for name, says in CONSENT_ANSWERS.items())
+        ask(self.draft, question)
+        self._reply(key, self._text(key, **values), buttons=buttons, asks=question.cause)
+
+    def _reply(self, key: str, text: str, *, buttons: tuple[Button, ...] = (), asks: str = "") -> None:
+        self.draft.say(
+            self.person,
+            key,
+            Category.REPLY,
+            channel=self.message.channel,
+            address=self.message.address,
+            text=text,
+            buttons=buttons,
+            params={ASKS: asks} if asks else None,
+        )

@@ -33,6 +33,12 @@ class Question:
     renewal: bool = False
     asked_at: datetime | None = None
 
+    @property
+    def cause(self) -> str:
+        """Names what is asked, for the buttons under it: the same texts asked again are the same question."""
+        asked = sorted(f"{purpose}:{recipient}:{version}" for (purpose, recipient), version in self.versions.items())
+        return " ".join((AWAITING, *asked))
+
     def fresh(self, now: datetime) -> bool:
         """Whether a bare yes or no still answers it."""
         return self.asked_at is not None and now <= self.asked_at + _FRESH

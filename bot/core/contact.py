@@ -4,14 +4,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.draft import Draft
+from bot.core.heard import NEVER, contact_at, usual_state, with_contact
 from data.model.communication import Category, Communication
 from data.model.concern import Priority
 from data.model.conversation import RawMessage
-from data.model.people import ChannelKind, ContactState, Person, Role
+from data.model.people import ChannelKind, ContactPoint, ContactState, Role
+from scheduler.courtesy import IMPERSONAL, LAST_WORD
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 # A safety text that could not be sent for so long is not sent any more: a person must phone instead.
 SAFETY_LIFE = timedelta(hours=1)
+# STOP is confirmed once, within five minutes or not at all (FCC 24-24, 2024).
+_CONFIRMED_WITHIN = timedelta(minutes=5)
 
 
 def say_safely(
@@ -41,18 +45,60 @@ def say_safely(
 
 
 def carrier_word_said(draft: Draft, message: RawMessage, word: str) -> None:
-    """STOP and START are answered by the carrier itself: record them, stay silent, tell the care manager of a STOP."""
-    state = ContactState.STOPPED if word == "stop" else ContactState.ACTIVE
+    """Record STOP and START, and tell the care manager of a STOP.
+
+    Where the carrier answers them itself we stay silent; elsewhere each is confirmed in one sentence.
+    """
     before = draft.subject.contacts
-    contacts = tuple(replace(c, state=state) if _same(c.system, c.value, message) else c for c in before)
+    contacts = tuple(_after_word(c, word, draft.now) if c.at(message.channel, message.address) else c for c in before)
     draft.person = replace(draft.subject, contacts=contacts)
     draft.notes.append(f"carrier word {word} on {message.channel}")
-    if word != "stop":
+    if word == "stop":
+        left = any(c.system is message.channel and c.state is ContactState.ACTIVE for c in contacts)
+        draft.cancel_queued("stopped", lambda row: _meant_for(row, draft, message, left))
+    if contacts == before:
         return
-    left = any(c.system is message.channel and c.state is ContactState.ACTIVE for c in contacts)
-    draft.cancel_queued("stopped", lambda row: _meant_for(row, draft, message, left))
-    if contacts != before and draft.subject.role is not Role.STRANGER:
-        _tell_of_stop(draft, draft.subject, message.channel)
+    if not message.channel.answers_stop:
+        _confirm(draft, message, "stop-confirmed" if word == "stop" else "start-confirmed")
+    if word == "stop" and draft.subject.role is not Role.STRANGER:
+        tell_of_contact(draft, "stopped", message.channel)
+
+
+def _after_word(contact: ContactPoint, word: str, now: datetime) -> ContactPoint:
+    """START takes back a STOP, and proves nothing about whose the address is."""
+    if word == "stop":
+        return replace(contact, state=ContactState.STOPPED)
+    over = contact.state in (ContactState.STOPPED, ContactState.BLOCKED)
+    return replace(contact, state=usual_state(contact, now)) if over else contact
+
+
+def _confirm(draft: Draft, message: RawMessage, key: str) -> None:
+    draft.say(
+        draft.subject,
+        key,
+        Category.REPLY,
+        channel=message.channel,
+        address=message.address,
+        expires_at=draft.now + _CONFIRMED_WITHIN,
+        params=IMPERSONAL | (LAST_WORD if key == "stop-confirmed" else {}),
+    )
+
+
+def blocked(draft: Draft, message: RawMessage) -> None:
+    """The bot was blocked at an address: nothing arrives there until it is unblocked, which a message shows too."""
+    contact = contact_at(draft.subject, message.channel, message.address)
+    if contact is not None and contact.state is ContactState.ACTIVE:
+        draft.person = with_contact(draft.subject, replace(contact, state=ContactState.BLOCKED))
+        if draft.subject.role is not Role.STRANGER:
+            tell_of_contact(draft, "blocked", message.channel)
+
+
+def doubt(draft: Draft, message: RawMessage) -> None:
+    """Whoever has the address says that they are somebody else: only a code from the clinic makes it known again."""
+    contact = contact_at(draft.subject, message.channel, message.address)
+    if contact is not None:
+        state = ContactState.STOPPED if contact.state is ContactState.STOPPED else ContactState.UNVERIFIED
+        draft.person = with_contact(draft.subject, replace(contact, state=state, heard_at=NEVER))
 
 
 def _meant_for(row: Communication, draft: Draft, message: RawMessage, left: bool) -> bool:
@@ -65,18 +111,16 @@ def _meant_for(row: Communication, draft: Draft, message: RawMessage, left: bool
     return row.address.strip() == message.address.strip() if row.address else not left
 
 
-def _tell_of_stop(draft: Draft, who: Person, channel: ChannelKind) -> None:
+def tell_of_contact(draft: Draft, key: str, channel: ChannelKind) -> None:
+    """A task about an address of whoever the chart is of: a patient by code, a colleague by name ("staff-" + key)."""
+    who = draft.subject
     if who.role in (Role.PATIENT, Role.PROXY):
-        tell_care_managers(draft, "stopped", channel=channel.value)
+        tell_care_managers(draft, key, channel=channel.value)
         return
     for person in draft.team.care_managers():
         if person.id != who.id:
-            text = draft.kit.texts.say("staff-stopped", person.language, owner=who.name, channel=channel.value)
-            draft.say(person, "staff-stopped", Category.OPERATIONS, text=text)
-
-
-def _same(system: ChannelKind, value: str, message: RawMessage) -> bool:
-    return system is message.channel and value.strip() == message.address.strip()
+            text = draft.kit.texts.say(f"staff-{key}", person.language, owner=who.name, channel=channel.value)
+            draft.say(person, f"staff-{key}", Category.OPERATIONS, text=text)
 
 
 def pause(draft: Draft) -> None:

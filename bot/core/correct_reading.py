@@ -10,7 +10,7 @@ from bot.core.observe import tell_patient
 from bot.core.typed_readings import can_be, put_right, say_values, typed_lately
 from data.model.conversation import RawMessage, Reading
 from data.model.observation import Observation
-from data.model.people import ChannelKind, Person, Purpose
+from data.model.people import Person, Purpose
 from nlu.readings import find_readings
 from nlu.tokens import tokenise
 
@@ -52,7 +52,7 @@ def _correct(draft: Draft, message: RawMessage, who: Person, values: dict[Observ
     if draft.subject.consents_to(Purpose.MONITORING):
         tell_patient(draft, weigh(draft))
     tell_of_correction(draft, frozenset(row.code for row in values), by=who.id)
-    if message.channel is ChannelKind.SMS:
+    if message.channel.discreet:
         # An SMS carries a code, never a value.
         tell(draft, who, message, "correct-done-sms", patient=draft.subject.code)
         return

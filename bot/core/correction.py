@@ -195,22 +195,9 @@ class _Chat:
         return self._say("correction-none", **self._number())
 
     def _conclude(self, key: str, rows: Iterable[Observation], what: str) -> bool:
-        """Weigh the chart as it now is, tell whoever was told of what was wrong, and say what was done."""
-        codes = frozenset(row.code for row in rows)
-        concerns = weigh(self.draft)
-        told = tell_of_correction(self.draft, codes)
-        text = self._text(key, what=what)
-        if dangerous(self.draft, codes):
-            text = f"{self._text('vital-critical', **self._number())} {text}"
-            say_safely(
-                self.draft, "vital-critical", text=text, channel=self.message.channel, address=self.message.address
-            )
-            return True
-        if _worrying(concerns):
-            text = f"{text} {self._text('team-told', **self._number())}"
-        elif told or any(flag.state is not FlagState.CLOSED for flag in self.draft.current().flags):
-            text = f"{text} {self._text('correction-told', **self._number())}"
-        return self._say(key, text=text)
+        """Say what was done, and what follows."""
+        conclude(self.draft, self.message, key, (row.code for row in rows), self._text(key, what=what))
+        return True
 
     def _number(self) -> dict[str, str]:
         return {"number": self.draft.kit.texts.emergency_number(self.draft.subject.zone)}
@@ -223,6 +210,27 @@ class _Chat:
         to, channel, address = self.draft.subject, self.message.channel, self.message.address
         self.draft.say(to, key, Category.REPLY, channel=channel, address=address, text=said)
         return True
+
+
+def conclude(draft: Draft, message: RawMessage, key: str, about: Iterable[str], text: str) -> None:
+    """Weigh the chart as it now is, tell whoever was told of what was wrong, and answer with `text`.
+
+    `about`: the vital signs that were put right.
+    """
+    codes = frozenset(about)
+    concerns = weigh(draft)
+    told = tell_of_correction(draft, codes)
+    texts, language, channel, address = draft.kit.texts, draft.subject.language, message.channel, message.address
+    number = texts.emergency_number(draft.subject.zone)
+    if dangerous(draft, codes):
+        text = f"{texts.say('vital-critical', language, number=number)} {text}"
+        say_safely(draft, "vital-critical", text=text, channel=channel, address=address)
+        return
+    if _worrying(concerns):
+        text = f"{text} {texts.say('team-told', language, number=number)}"
+    elif told or any(flag.state is not FlagState.CLOSED for flag in draft.current().flags):
+        text = f"{text} {texts.say('correction-told', language, number=number)}"
+    draft.say(draft.subject, key, Category.REPLY, channel=channel, address=address, text=text)
 
 
 def _worrying(concerns: tuple[Concern, ...]) -> bool:

@@ -14,6 +14,7 @@ from data.model.conversation import RawMessage
 from data.model.escalation import Escalation, EscalationState
 from data.model.people import Person
 from data.ports import CodeUse
+from scheduler.courtesy import IMPERSONAL
 from scheduler.orders import Verb
 from scheduler.replies import Reply
 
@@ -41,6 +42,10 @@ class Heading:
 
 # How long a bare "ok" can be about a page: "exactly one unacknowledged code went to this person in the last hour".
 RECENT = timedelta(hours=1)
+# From an address that may be somebody else's, a colleague is asked for a code once in so long.
+_ASKED_FOR = timedelta(minutes=10)
+# May go to somebody else than the colleague.
+_TELLS_NOTHING = ("unverified-staff", "edit-staff", "not-on-staff")
 # What a reply asks for; any other takes the case or moves it.
 _ASKED = {Verb.DETAILS: Action.READ_PAGE, Verb.DONE: Action.RESOLVE}
 # Sentences that ask for an answer; "taken by" and the like do not.
@@ -130,8 +135,13 @@ def answer_staff(
         key = "list-empty"
     number = kit.texts.emergency_number(draft.subject.zone)
     category = Category.SAFETY if key == "emergency-staff" else Category.REPLY
+    said = (c for c in chart.communications if c.text_key == key == "unverified-staff" and c.address == message.address)
+    if any(c.created_at > now - _ASKED_FOR for c in said):
+        draft.notes.append("asked for a code already")
+        return draft.changes()
     text = kit.texts.say(key, draft.subject.language, items=items, code=code, number=number)
-    draft.say(draft.subject, key, category, channel=message.channel, address=message.address, text=text)
+    params = dict(IMPERSONAL) if key in _TELLS_NOTHING else {}
+    draft.say(draft.subject, key, category, channel=message.channel, address=message.address, text=text, params=params)
     return draft.changes()
 
 
@@ -146,3 +156,10 @@ def staff_carrier_word(chart: Chart, message: RawMessage, word: str, kit: Kit, t
     draft = Draft(chart, kit, team, event_id=message.id, now=now)
     carrier_word_said(draft, message, word)
     return draft.changes()
+
+
+def told_once(chart: Chart, message: RawMessage, word: str, kit: Kit, team: Team, now: datetime) -> Changes:
+    """The same for others at the address that STOP or START came from, whom one answer reaches as well."""
+    changes = staff_carrier_word(chart, message, word, kit, team, now)
+    rows = (c for c in changes.communications if not (c.category is Category.REPLY and c.recipient == chart.subject))
+    return replace(changes, communications=tuple(rows))

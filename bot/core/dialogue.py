@@ -7,17 +7,18 @@ from datetime import timedelta
 from bot.core.concern import Concern
 from bot.core.consent_chat import ask_first
 from bot.core.consent_question import turn_to
-from bot.core.contact import pause, resume, say_safely, tell_care_managers
+from bot.core.contact import doubt, pause, resume, say_safely, tell_care_managers
 from bot.core.draft import Draft
 from bot.core.orders import tell_owners
 from data.model.communication import Category
 from data.model.concern import FlagState, Level
 from data.model.conversation import Dialogue, Parse, RawMessage, Reading
 from data.model.observation import Assertion
-from data.model.people import Purpose, Role
+from data.model.people import ChannelKind, Purpose, Role
 from data.vocabulary import vital_signs
 from nlu.readings import complete_reading
 from nlu.units import read_unit
+from scheduler.courtesy import IMPERSONAL
 
 # Intents whose answer is one fixed sentence of the same name.
 _PLAIN = {
@@ -36,6 +37,8 @@ _ALWAYS = ("wrong-number", "stop", "pause", "resume")
 # Questions about a unit that a later message may answer with the unit alone, and for how long they stand.
 _UNIT_QUESTIONS = ("reading-unit", "reading-weight-unit")
 _ASKED_FOR = timedelta(hours=1)
+# May go to somebody else than the person.
+_TELLS_NOTHING = ("wrong-number", "cannot-read-now")
 
 
 def completed(dialogue: Dialogue, message: RawMessage, parse: Parse) -> Parse:
@@ -55,13 +58,14 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
     if person.role is Role.STRANGER:
         # One helpful answer to someone we do not know, then silence: no numbers can be probed through us.
         if draft.chart.revision <= 1:
-            _reply(draft, message, "stranger", draft.kit.texts.say("stranger", person.language, **_number(draft)))
+            key = "stranger-chat" if message.channel is ChannelKind.TELEGRAM else "stranger"
+            _reply(draft, message, key, draft.kit.texts.say(key, person.language, **_number(draft)))
         return
     if not person.consents_to(Purpose.MONITORING):
         _before_consent(draft, message, parse)
         return
     if parse.readings or parse.entities:
-        key, text = _noted(draft, parse, concerns)
+        key, text = noted(draft, parse, concerns)
         if dangerous(draft, {r.code for r in parse.readings if r.problem is None}):
             # A typed reading this bad is answered as a device's would be: the safety text first.
             safety = draft.kit.texts.say("vital-critical", person.language, **_number(draft))
@@ -70,14 +74,14 @@ def answer(draft: Draft, message: RawMessage, parse: Parse, concerns: tuple[Conc
             )
             return
     else:
-        key, text = _plain(draft, parse)
+        key, text = _plain(draft, message, parse)
     _reply(draft, message, key, text)
 
 
 def _before_consent(draft: Draft, message: RawMessage, parse: Parse) -> None:
     """The question comes first, but who wants silence, is somebody else or gets worse is heard without it."""
     if parse.intent in _ALWAYS or (parse.intent == "worse" and _somebody_looks(draft)):
-        _reply(draft, message, *_plain(draft, parse))
+        _reply(draft, message, *_plain(draft, message, parse))
     else:
         ask_first(draft, message)
 
@@ -92,7 +96,7 @@ def dangerous(draft: Draft, typed: Collection[str]) -> bool:
     return any(e.code in typed and e.value is not None for f in critical for e in f.evidence)
 
 
-def _noted(draft: Draft, parse: Parse, concerns: tuple[Concern, ...]) -> tuple[str, str]:
+def noted(draft: Draft, parse: Parse, concerns: tuple[Concern, ...]) -> tuple[str, str]:
     """What was noted, what must be asked back, and what happens next, as one message."""
     language, texts = draft.subject.language, draft.kit.texts
     sentences, key, asked = [], "", set[str]()
@@ -141,7 +145,7 @@ def _say_reading(reading: Reading, language: str) -> str:
     return f"{sign.display} {value}" if language == "en" else f"{reading.words} ({value})"
 
 
-def _plain(draft: Draft, parse: Parse) -> tuple[str, str]:
+def _plain(draft: Draft, message: RawMessage, parse: Parse) -> tuple[str, str]:
     person, texts = draft.subject, draft.kit.texts
     if parse.intent == "pause":
         pause(draft)
@@ -164,8 +168,8 @@ def _plain(draft: Draft, parse: Parse) -> tuple[str, str]:
         tell_owners(draft)
         return "worse-told", texts.say("worse-told", person.language, **_number(draft))
     if parse.intent == "wrong-number":
-        # Nothing but safety goes to a number that may be somebody else's until a person has checked it.
-        pause(draft)
+        # Nothing personal goes to a number that may be somebody else's until a person has checked it.
+        doubt(draft, message)
         tell_care_managers(draft, "number-doubtful")
         return "wrong-number", texts.say("wrong-number", person.language)
     key = _PLAIN.get(parse.intent, "not-understood")
@@ -173,7 +177,8 @@ def _plain(draft: Draft, parse: Parse) -> tuple[str, str]:
 
 
 def _somebody_looks(draft: Draft) -> bool:
-    return any(flag.state is not FlagState.CLOSED for flag in draft.current().flags)
+    flags = {flag.id: flag for flag in draft.chart.flags} | draft.flags
+    return any(flag.state is not FlagState.CLOSED for flag in flags.values())
 
 
 def _number(draft: Draft) -> dict[str, str]:
@@ -181,4 +186,6 @@ def _number(draft: Draft) -> dict[str, str]:
 
 
 def _reply(draft: Draft, message: RawMessage, key: str, text: str) -> None:
-    draft.say(draft.subject, key, Category.REPLY, channel=message.channel, address=message.address, text=text)
+    params = dict(IMPERSONAL) if key in _TELLS_NOTHING else {}
+    to, channel, address = draft.subject, message.channel, message.address
+    draft.say(to, key, Category.REPLY, channel=channel, address=address, text=text, params=params)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.core.kit import Kit, Team, usable
 from data.model.chart import Changes, Chart
-from data.model.communication import Category, Communication, SendState
+from data.model.communication import Button, Category, Communication, SendState
 from data.model.concern import Flag, Priority, RiskAssessment
 from data.model.conversation import Dialogue
 from data.model.escalation import Escalation
@@ -80,6 +80,8 @@ class Draft:
         expires_at: datetime | None = None,
         reason: str = "",
         params: dict[str, str] | None = None,
+        buttons: tuple[Button, ...] = (),
+        picture: str = "",
         **values: str,
     ) -> bool:
         """Queue one sentence to one person on `channel`, else their first usable one.
@@ -111,6 +113,8 @@ class Draft:
             escalation_id=escalation_id,
             reason=reason,
             params=params or {},
+            buttons=buttons,
+            picture=picture,
         )
         return True
 

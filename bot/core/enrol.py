@@ -8,11 +8,12 @@ from zoneinfo import available_timezones as read_timezones
 from bot.core.consent import merged, take_back
 from bot.core.draft import Draft
 from bot.core.fire import schedule
+from bot.core.heard import contact_at
 from bot.core.kit import Kit, Team
 from data.errors import BadInput
 from data.model.chart import Changes, Chart
 from data.model.event import PersonChanged
-from data.model.people import ContactState, Person
+from data.model.people import ContactPoint, ContactState, Person
 
 
 def enrol(chart: Chart, event: PersonChanged, kit: Kit, team: Team, now: datetime) -> Changes:
@@ -62,11 +63,7 @@ def _kept(person: Person, before: Person | None) -> Person:
     """
     if before is None:
         return person
-    states = {(c.system, c.value.strip()): c.state for c in before.contacts}
-    contacts = tuple(
-        replace(c, state=states.get((c.system, c.value.strip()), c.state)) if c.state is ContactState.ACTIVE else c
-        for c in person.contacts
-    )
+    contacts = tuple(_as_known(c, contact_at(before, c.system, c.value)) for c in person.contacts)
     consents = merged(person.consents, before.consents)
     paused_until = person.paused_until or before.paused_until
     return replace(
@@ -77,7 +74,16 @@ def _kept(person: Person, before: Person | None) -> Person:
         panel=person.panel if person.panel is not None else before.panel,
         represents=person.represents or before.represents,
         grants=person.grants or before.grants,
+        invites=person.invites or before.invites,
     )
+
+
+def _as_known(contact: ContactPoint, before: ContactPoint | None) -> ContactPoint:
+    """An address with what is known of it: that it is stopped, that it may be somebody else's, when it was heard."""
+    if before is None:
+        return contact
+    state = before.state if contact.state is ContactState.ACTIVE else contact.state
+    return replace(contact, state=state, heard_at=contact.heard_at or before.heard_at)
 
 
 @cache

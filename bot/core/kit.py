@@ -1,7 +1,7 @@
 """What the core is given besides chart, event and now: the handbook in force and who works here."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.words.texts import Texts
 from data.model.people import ContactPoint, ContactState, Person, Role
@@ -11,16 +11,23 @@ from scheduler.policies import Policies
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """The handbook: rules, escalation policies and texts, all that the clinic agreed."""
+    """The handbook: rules, escalation policies and texts, all that the clinic agreed.
+
+    `bot` is the bot's name on Telegram and `url` where this house is on the web, for links; "" where there is none.
+    """
 
     rules: Rules
     policies: Policies
     texts: Texts
+    bot: str = ""
+    url: str = ""
+    # Sixteen hex digits that change when any rule or policy changes; stored with every assessment.
+    hash: str = field(init=False, compare=False)
 
-    @property
-    def hash(self) -> str:
-        """Sixteen hex digits that change when any rule or policy changes; stored with every assessment."""
-        return hashlib.sha256(f"{self.rules.hash}{self.policies.hash}".encode()).hexdigest()[:16]
+    def __post_init__(self) -> None:
+        """Work out the hash once: every message asks for it."""
+        digest = hashlib.sha256(f"{self.rules.hash}{self.policies.hash}".encode()).hexdigest()[:16]
+        object.__setattr__(self, "hash", digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +70,11 @@ class Team:
 
 
 def usable(person: Person) -> tuple[ContactPoint, ...]:
-    """The person's addresses that may be used, in the order of their wish."""
-    return tuple(c for c in person.contacts if c.state is ContactState.ACTIVE)
+    """The person's addresses that may be used, in the order of their wish.
+
+    To staff, whom nothing personal of a patient is sent, an address that may be out of date is better than none.
+    """
+    known = tuple(c for c in person.contacts if c.state is ContactState.ACTIVE)
+    if person.role in (Role.PATIENT, Role.PROXY, Role.STRANGER):
+        return known
+    return known + tuple(c for c in person.contacts if c.state is ContactState.UNVERIFIED)

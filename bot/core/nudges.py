@@ -10,7 +10,7 @@ from bot.core.fire import schedule
 from bot.words.texts import carrier_words_asked
 from data.errors import BadInput
 from data.model.conversation import RawMessage
-from data.model.people import ChannelKind, Person
+from data.model.people import Person
 from data.model.plan import Activity
 from scheduler.recurrence import read_recurrence
 
@@ -66,4 +66,4 @@ def set_nudge(draft: Draft, message: RawMessage, who: Person, rest: str) -> None
 
 def _shown(text: str, message: RawMessage) -> str:
     """A reminder's words as they may be said back: an SMS to staff carries none, they may name a drug."""
-    return "..." if message.channel is ChannelKind.SMS else text
+    return "..." if message.channel.discreet else text

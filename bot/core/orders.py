@@ -5,7 +5,7 @@ from dataclasses import replace
 from bot.core.clocktime import at_clock
 from bot.core.contact import say_safely
 from bot.core.draft import Draft
-from data.model.communication import Category, SendState
+from data.model.communication import Button, Category, SendState
 from data.model.concern import FlagState, Priority
 from data.model.escalation import Escalation, EscalationState, PageState
 from data.model.people import ChannelKind
@@ -28,6 +28,8 @@ from scheduler.escalation import (
 QUEUED = SendState.QUEUED
 # The sentences that ask somebody to take a case; other staff texts share their category but are never taken back.
 _PAGES = ("page", "page-again")
+# What a page's buttons say, in the grammar of replies.
+PAGE_ANSWERS = ("ok", "no", "up")
 # Whose page may have arrived, and who has not passed it on.
 _HEARD = (PageState.TELLING, PageState.TOLD, PageState.UNKNOWN)
 
@@ -186,7 +188,13 @@ def _page(draft: Draft, escalation: Escalation, order: TellPage) -> None:
         level=escalation.policy.priority.value,
         patient=draft.subject.code,
         code="{code}",
+        buttons=page_buttons(draft, person.language),
     )
+
+
+def page_buttons(draft: Draft, language: str) -> tuple[Button, ...]:
+    """What can be pressed in answer to a page, where its channel has buttons. The code is put before it when it is."""
+    return tuple(Button(label=draft.kit.texts.say(f"button-{says}", language), says=says) for says in PAGE_ANSWERS)
 
 
 def _who_heard(draft: Draft, escalation: Escalation, person_ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from data.model.communication import Category, Communication, SendState
 from data.model.escalation import EscalationState, PageState
 from data.model.event import ReceiptArrived
 from data.model.people import ChannelKind, Role
+from scheduler.courtesy import LAST_WORD
 from scheduler.escalation import PageReceipt, advance
 
 # How often a message whose outcome is unknown is handed over once more: a doubled page or safety text is harmless,
@@ -31,6 +32,8 @@ SENDER_LOST = "sender lost"
 NO_PROVIDER_LEFT = "no provider left"
 # An unknown outcome is tried again a little later each time, not all at one instant.
 RESEND_WAIT = timedelta(seconds=10)
+# Another provider of the kind must not, or cannot, do better: nothing is wanted there, or nobody has the address.
+_FOR_ALL_PROVIDERS = ("stopped", "blocked", "invalid")
 _KINDS = frozenset(kind.value for kind in ChannelKind)
 
 
@@ -38,6 +41,11 @@ _KINDS = frozenset(kind.value for kind in ChannelKind)
 _WHY = {
     "stopped": "STOP was sent from there",
     "dead": "the number is dead",
+    "invalid": "the address takes no messages",
+    "blocked": "the assistant was blocked there",
+    "unverified": "the address may be somebody else's",
+    "unreachable": "the phone could not be reached",
+    "template": "free text is not possible there now",
     "no contact": "no address",
     "no such address": "no address",
     "expired": "it could not be sent in time",
@@ -110,7 +118,7 @@ def _again(draft: Draft, settled: Communication, row: Communication, event: Rece
     """Whether the same message goes once more on the same channel: after a lost sender, or by another provider."""
     page = _page_of(draft.chart, row)
     if event.state is SendState.UNKNOWN:
-        if (page and event.error != SENDER_LOST) or row.attempts >= _RESENDS[row.category]:
+        if (page and event.error != SENDER_LOST) or row.attempts >= _resends(row):
             return False
         wait = RESEND_WAIT * row.attempts
         draft.communications[row.id] = replace(settled, state=SendState.QUEUED, not_before=draft.now + wait)
@@ -120,12 +128,17 @@ def _again(draft: Draft, settled: Communication, row: Communication, event: Rece
         return False
     if row.category in _MUST_ARRIVE and _channels_left(draft, row):
         return False
-    if failed_by in row.tried or event.error == NO_PROVIDER_LEFT:
+    if failed_by in row.tried or event.error in (NO_PROVIDER_LEFT, *_FOR_ALL_PROVIDERS):
         return False
     draft.communications[row.id] = replace(
         settled, state=SendState.QUEUED, provider="", provider_id="", tried=(*row.tried, failed_by), not_before=None
     )
     return True
+
+
+def _resends(row: Communication) -> int:
+    """The confirmation of a STOP goes once or not at all."""
+    return 0 if LAST_WORD.items() <= row.params.items() else _RESENDS[row.category]
 
 
 def _waiting(draft: Draft, row: Communication) -> bool:

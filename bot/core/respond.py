@@ -10,8 +10,11 @@ from bot.core.correction import about_correction, ask_beside
 from bot.core.dialogue import answer, completed
 from bot.core.draft import Draft
 from bot.core.facts import note_alarms, note_facts
+from bot.core.heard import is_unverified
 from bot.core.kit import Kit, Team
 from bot.core.orders import tell_owners
+from bot.core.trend import about_trend
+from bot.core.unverified import put_in_doubt, respond_unverified
 from data.model.chart import Changes, Chart
 from data.model.conversation import Alarm, Parse, RawMessage
 from data.model.people import Person, Purpose, Role
@@ -39,20 +42,19 @@ def respond(
     draft = Draft(chart, kit, team, event_id=message.id, now=now)
     alarms = screen(message.text)
     note_alarms(draft, message, alarms)
-    word = carrier_word(message.text)
-    known = draft.subject.role is not Role.STRANGER
-    if word in ("stop", "start") and not alarms:
-        carrier_word_said(draft, message, word)
+    known, unverified = draft.subject.role is not Role.STRANGER, is_unverified(draft.subject, message, now)
+    if not alarms and _answered_first(draft, message, parse, relatives, unverified=unverified):
         return draft.changes()
-    if known and not alarms and not parse.readings and about_consent(draft, message, relatives):
-        return draft.changes()
-    agreed = known and draft.subject.consents_to(Purpose.MONITORING)
+    # Whose words these may be is not known: of an emergency the alarm is noted, and nothing else.
+    agreed = known and not unverified and draft.subject.consents_to(Purpose.MONITORING)
     parse = _with_what_was_asked(draft, message, parse, agreed=agreed or bool(alarms))
     # In an emergency nothing is taken back: what else the message says is noted as said.
-    if agreed and not alarms and about_correction(draft, message, parse):
+    if agreed and not alarms and (about_trend(draft, message) or about_correction(draft, message, parse)):
         return draft.changes()
     if agreed:
         note_facts(draft, message, parse)
+    if unverified:
+        put_in_doubt(draft, message)
     if alarms:
         # Said before anything else is thought: of what leaves at one instant, it leaves first.
         say_emergency(draft, message, alarms)
@@ -66,6 +68,21 @@ def respond(
     if agreed and not concerns and parse.intent not in _PARTING:
         offer_renewal(draft, message)
     return draft.changes()
+
+
+def _answered_first(
+    draft: Draft, message: RawMessage, parse: Parse, relatives: tuple[Person, ...], *, unverified: bool
+) -> bool:
+    """Carrier words, words from an address that may be somebody else's, and words on consent: before anything else."""
+    word = carrier_word(message.text)
+    if word in ("stop", "start"):
+        carrier_word_said(draft, message, word)
+        return True
+    if unverified:
+        respond_unverified(draft, message, parse)
+        return True
+    known = draft.subject.role is not Role.STRANGER
+    return known and not parse.readings and about_consent(draft, message, relatives)
 
 
 def _with_what_was_asked(draft: Draft, message: RawMessage, parse: Parse, *, agreed: bool) -> Parse:

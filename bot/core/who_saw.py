@@ -12,7 +12,7 @@ from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.communication import Category
 from data.model.conversation import RawMessage
-from data.model.people import ChannelKind, Person
+from data.model.people import Person
 
 # So many looks are told; an SMS holds fewer. The whole list is the clinic's to print.
 _MOST = 6
@@ -65,7 +65,7 @@ def tell_who_saw(
 ) -> Changes:
     """The answer, on the chart of whoever asked: `seen` holds their own data, or that of those they speak for. Pure."""
     draft = Draft(chart, kit, team, event_id=message.id, now=now)
-    by_sms = message.channel is ChannelKind.SMS
+    by_sms = message.channel.discreet
     texts = [_about(draft, looks, by_sms=by_sms, named=len(seen) > 1) for looks in seen]
     text = "\n".join(texts)
     draft.say(draft.subject, "who-saw", Category.REPLY, channel=message.channel, address=message.address, text=text)

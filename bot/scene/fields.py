@@ -27,8 +27,8 @@ _LANGUAGES = {"english": "en", "german": "de", "deutsch": "de", "spanish": "es",
 USUAL = (Purpose.MONITORING, Purpose.MESSAGING)
 _PURPOSES = "monitoring|messaging|research"
 KEYS = (
-    "sms", "telegram", "id", "lang", "zone", "quiet", "step", "limits", "born", "age", "consent", "scale", "oxygen",
-    "status", "plan",
+    "sms", "telegram", "whatsapp", "id", "lang", "zone", "quiet", "step", "limits", "born", "age", "consent", "scale",
+    "oxygen", "status", "plan",
 )  # fmt: skip
 _YES = dict.fromkeys(("yes", "true", "on", "given", "all", "active", "granted", "signed", "recorded"), True)
 _NO = dict.fromkeys(("no", "false", "off", "none", "withdrawn", "not given", "refused", "revoked", "denied"), False)
@@ -204,7 +204,7 @@ _STATES = {"stopped": ContactState.STOPPED, "dead": ContactState.DEAD, "active":
 _READERS: dict[str, Callable[[str], object]] = {
     "name": _text, "zone": read_zone, "language": _language, "quiet": _quiet, "step": _step, "limits": _limits,
     "consent": lambda value: _read_consent(value, None), "born": _born, "age": _age, "spo2 scale": _scale,
-    "on oxygen": _flag, "status": _status, "sms": _number, "telegram": _address, "plan": read_plan,
+    "on oxygen": _flag, "status": _status, "sms": _number, "telegram": _address, "whatsapp": _number, "plan": read_plan,
 }  # fmt: skip
 _ALIASES = {
     "lang": "language", "time zone": "zone", "timezone": "zone", "quiet hours": "quiet", "limit": "limits",
@@ -256,4 +256,5 @@ _CHANGES: dict[str, Callable[[Person, object, datetime], Person]] = {
     "step": _set("step"), "limits": _set("limits"), "born": _set("born_on"), "spo2 scale": _set("spo2_scale"),
     "on oxygen": _set("on_oxygen"), "status": _set("active"), "consent": _consent, "age": _aged,
     "sms": _contact(ChannelKind.SMS), "telegram": _contact(ChannelKind.TELEGRAM),
+    "whatsapp": _contact(ChannelKind.WHATSAPP),
 }  # fmt: skip

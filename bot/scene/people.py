@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, count
 
@@ -29,31 +29,62 @@ _COLUMNS = re.compile(r"\s*\t\s*|\s{2,}")
 _NEXT_KEY = re.compile(rf"\s+(?=(?:{'|'.join(KEYS)}|language|limit)\s)", re.IGNORECASE)
 
 
-def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetime, zone: str) -> Part:
-    """One line under `People:`. Raises `BadInput`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduced:
+    """What one line says of a person, not yet held against others: the id comes from the name alone.
+
+    `said` holds what the line sets by name, in its order, as `read_field` gave it; `chosen` is the id it gives, and
+    `mistakes` name the key of whatever could not be read.
+    """
+
+    person: Person
+    said: tuple[tuple[str, object], ...] = ()
+    chosen: str | None = None
+    plan: Plan = field(default_factory=lambda: Plan(()))
+    mistakes: tuple[tuple[str, str], ...] = ()
+
+
+def introduce(line: str, start_at: datetime, zone: str) -> Introduced:
+    """One line under `People:` by itself. Raises `BadInput` where not even name and role can be told."""
     columns = [column for column in _COLUMNS.split(re.sub(r"^[-*•]\s+", "", line.strip())) if column]
     name, title, rest = _name_and_role(columns, line)
     role = _role(title)
-    if name.casefold() in (known.casefold() for known in cast):
-        raise BadInput(f"{name} is introduced twice")
     person = Person(id=slug(name), code="", name=name, role=role, title=title, zone=zone)
     if role in (Role.PATIENT, Role.PROXY):
         person = replace(person, consents=usual_consents(start_at))
-    settings = [pair for column in rest for pair in _pairs(column)]
-    plan, chosen_id = Plan(()), None
-    for setting in settings:
+    plan, chosen = Plan(()), None
+    said: list[tuple[str, object]] = []
+    mistakes: list[tuple[str, str]] = []
+    for setting in (pair for column in rest for pair in _pairs(column)):
         key, value = _key_and_value(setting)
         if key == "id":
-            chosen_id = value
+            chosen = value
+            said.append((key, value))
             continue
-        field, read = read_field(key, value, people_key=True)
+        try:
+            named, read = read_field(key, value, people_key=True)
+            person = change_person(person, named, read, start_at)
+        except BadInput as problem:
+            mistakes.append((key, str(problem)))
+            continue
+        said.append((named, read))
         if isinstance(read, Plan):
             plan = Plan(tuple(plan.activities + read.activities))
-        person = change_person(person, field, read, start_at)
-    _check_number(person, cast)
-    person_id, code = _identity(person, chosen_id, cast)
-    person = replace(person, id=person_id, code=code)
-    return Part(person=person, number=number, activities=plan_of(person, plan))
+    return Introduced(person=person, said=tuple(said), chosen=chosen, plan=plan, mistakes=tuple(mistakes))
+
+
+def read_person(line: str, number: int, cast: dict[str, Part], start_at: datetime, zone: str) -> Part:
+    """One line under `People:`. Raises `BadInput`."""
+    found = introduce(line, start_at, zone)
+    name = found.person.name
+    if name.casefold() in (known.casefold() for known in cast):
+        raise BadInput(f"{name} is introduced twice")
+    if found.mistakes:
+        raise BadInput(found.mistakes[0][1])
+    _check_number(found.person, cast)
+    person_id, code = _identity(found.person, found.chosen, cast)
+    person = replace(found.person, id=person_id, code=code)
+    return Part(person=person, number=number, activities=plan_of(person, found.plan))
 
 
 def _pairs(column: str) -> list[str]:

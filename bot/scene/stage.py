@@ -77,6 +77,7 @@ class Stage:
             "A": SimulatedProvider("A", ChannelKind.SMS),
             "B": SimulatedProvider("B", ChannelKind.SMS),
             "telegram": SimulatedProvider("telegram", ChannelKind.TELEGRAM),
+            "whatsapp": SimulatedProvider("whatsapp", ChannelKind.WHATSAPP),
         }
         self.record = self.keeping.empty()
         self.house = self._build()

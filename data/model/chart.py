@@ -1,5 +1,6 @@
 """Everything known about one person (Chart), and what an event adds to it (Changes)."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -201,8 +202,15 @@ def merge_observations(
     """
     if not new or since is None:
         return old
-    rows = {row.id: row for row in old}
     last = {row.id: row for row in new}
+    if last.keys().isdisjoint(map(_ID, old)) and not any(row.withdrawn for row in last.values()):
+        # Nearly always: nothing is corrected, and what is new is the latest.
+        kept = old[bisect_right(old, since, key=_AT) :]
+        came = sorted([row for row in last.values() if row.effective_at > since], key=_BY_TIME)
+        if not kept or not came or _BY_TIME(kept[-1]) < _BY_TIME(came[0]):
+            return (*kept, *came)
+        return tuple(sorted((*kept, *came), key=_BY_TIME))
+    rows = {row.id: row for row in old}
     rows.update(last)
     for row in last.values():
         if row.withdrawn:
@@ -210,4 +218,4 @@ def merge_observations(
     return tuple(sorted([row for row in rows.values() if row.effective_at > since], key=_BY_TIME))
 
 
-_BY_TIME = attrgetter("effective_at", "id")
+_BY_TIME, _AT, _ID = attrgetter("effective_at", "id"), attrgetter("effective_at"), attrgetter("id")

@@ -62,6 +62,18 @@ _RANKS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """An answer that can be pressed: `label` is shown, `says` is what pressing it means in words.
+
+    `data` is the opaque id that goes to the provider; it is filled in when the message leaves.
+    """
+
+    label: str
+    says: str
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Communication:
     """One message to one recipient through one channel. `id` derives from its cause, so a retry is the same row.
 
@@ -69,6 +81,7 @@ class Communication:
     `recipient` is the person it goes to. `text` is complete when committed; `text_key` names the sentence.
     `attempts` counts outcomes of a sender; `provider` and `provider_id` are known once accepted. `address` is set for
     an answer, which goes where the question came from; `tried` names providers that are known to have failed it.
+    `picture` names what is drawn when it leaves, such as "trend oxygen-saturation 7d"; the text is complete without it.
     """
 
     id: str
@@ -93,3 +106,5 @@ class Communication:
     tried: tuple[str, ...] = ()
     sent_at: datetime | None = None
     params: dict[str, str] = field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
+    picture: str = ""

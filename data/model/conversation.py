@@ -2,9 +2,29 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from data.model.observation import Assertion
 from data.model.people import ChannelKind
+
+
+class MessageKind(StrEnum):
+    """What came in. Only TEXT and EDIT are words to be read; a PICTURE or FILE may carry some as its caption.
+
+    DATA is a vendor's word that an account (`text`) has something new.
+    """
+
+    TEXT = "text"
+    EDIT = "edit"
+    BUTTON = "button"
+    VOICE = "voice"
+    PICTURE = "picture"
+    STICKER = "sticker"
+    FILE = "file"
+    GROUP = "group"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
+    DATA = "data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +32,8 @@ class RawMessage:
     """An inbound message as the door kept it. `id` is "<channel>:<provider id>", unique for ever.
 
     `person_id` is None for an unknown sender. `order` is the key within which messages keep their order:
-    the person where known, else the address.
+    the person where known, else the address. `ref` names a message within its chat: an EDIT has that of the message
+    it changes. Of a BUTTON, `text` is the opaque id of the button.
     """
 
     id: str
@@ -21,6 +42,8 @@ class RawMessage:
     text: str
     received_at: datetime
     person_id: str | None = None
+    kind: MessageKind = MessageKind.TEXT
+    ref: str = ""
 
     @property
     def order(self) -> str:

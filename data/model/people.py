@@ -24,24 +24,55 @@ class ChannelKind(StrEnum):
 
     SMS = "sms"
     TELEGRAM = "telegram"
+    WHATSAPP = "whatsapp"
     CONSOLE = "console"
+
+    @property
+    def discreet(self) -> bool:
+        """Whether it shows on locked screens and passes through carriers: codes and levels only, to staff as well."""
+        return self in (ChannelKind.SMS, ChannelKind.WHATSAPP)
+
+    @property
+    def answers_stop(self) -> bool:
+        """Whether the carrier itself confirms STOP and START (by default for SMS alone), so that we do not."""
+        return self is ChannelKind.SMS
+
+    @property
+    def has_buttons(self) -> bool:
+        """Whether an answer can be pressed there."""
+        return self is ChannelKind.TELEGRAM
 
 
 class ContactState(StrEnum):
-    """Whether an address may be used: a carrier's STOP ends it until START."""
+    """Whether an address may be used: a carrier's STOP ends it until START.
+
+    UNVERIFIED: it may be somebody else's by now (a number given to a new owner); nothing goes there but answers that
+    tell nothing, until whoever has it shows that they are the person. BLOCKED: the bot was blocked there, which the
+    next message from there shows to be over; a typed STOP is not.
+    """
 
     ACTIVE = "active"
+    UNVERIFIED = "unverified"
     STOPPED = "stopped"
+    BLOCKED = "blocked"
     DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactPoint:
-    """One address of a person: an address is never proof of who writes."""
+    """One address of a person: an address is never proof of who writes.
+
+    `heard_at`: when it was last known to be theirs, to within a week: enrolled, linked by a code, or written from.
+    """
 
     system: ChannelKind
     value: str
     state: ContactState = ContactState.ACTIVE
+    heard_at: datetime | None = None
+
+    def at(self, system: ChannelKind, value: str) -> bool:
+        """Whether it is this address; blanks around it do not matter."""
+        return self.system is system and self.value.strip() == value.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +101,7 @@ class Person:
 
     `step` is the person's place on the escalation ladder (1 is told first), None for nobody's ladder.
     `spo2_scale` 2 is for hypercapnic respiratory failure (NEWS2, RCP 2017), set by a clinician only.
+    `invites` are one-time codes given out for this person, by which an address becomes theirs.
     `panel` holds the ids of the patients a practitioner looks after (None: every patient of the clinic),
     `represents` those a proxy speaks for, `grants` what was opened in an emergency ("break the glass").
     """
@@ -94,6 +126,7 @@ class Person:
     panel: tuple[str, ...] | None = None
     represents: tuple[str, ...] = ()
     grants: tuple["Grant", ...] = ()
+    invites: tuple["Invite", ...] = ()
 
     @property
     def tz(self) -> ZoneInfo:
@@ -143,3 +176,18 @@ class Grant:
     reason: str
     given_at: datetime
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invite:
+    """A one-time code for this person: whoever gives it back from an address shows that the address is theirs.
+
+    `digest` is the SHA-256 (hex) of the code, which is kept nowhere. `address` is set where the code was sent to an
+    address of theirs, which giving it back then confirms. `cause` is the event that made it, `by` who asked for it.
+    """
+
+    digest: str
+    cause: str
+    by: str
+    until: datetime
+    address: ContactPoint | None = None

@@ -84,6 +84,23 @@ def check_up(record: Record, clock: Clock) -> Iterator[Checked]:
     return iter((worry("record", "is in memory", "it is gone with its process; set PHMS_STORE to keep one"),))
 
 
+def glance(record: Record, clock: Clock) -> Iterator[Checked]:
+    """What may be asked every few seconds: whether it takes writes, what waits in it, and the room it has."""
+    from data.record.sqlite import SqliteRecord  # noqa: PLC0415
+
+    if isinstance(record, SqliteRecord):
+        from data.record.sqlite_checkup import glance as look  # noqa: PLC0415
+
+        return look(record, clock)
+    if hasattr(record, "keys"):
+        from data.record.mongo import MongoRecord  # noqa: PLC0415
+        from data.record.mongo_checkup import glance as mongo_look  # noqa: PLC0415
+
+        if isinstance(record, MongoRecord):
+            return mongo_look(record, clock)
+    return iter(())
+
+
 def check_disk(place: Path, what: str = "disk") -> Checked:
     """Room where a file is, or will be."""
     there = next(folder for folder in (place, *place.absolute().parents) if folder.exists())

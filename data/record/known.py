@@ -8,8 +8,9 @@ from data.model.people import Person
 from data.record.coding import decode_people
 
 # Charts of that many persons are remembered: those at work, not a whole clinic with a week of readings each.
-_CHARTS = 256
-# And no more samples than that in all of them: a sensor may have left tens of thousands in one chart.
+_CHARTS = 1024
+# And no more samples than that in all of them (they are what takes room, some 300 bytes each): a sensor may have left
+# tens of thousands in one chart.
 _SAMPLES = 200_000
 
 

@@ -53,6 +53,10 @@ class MemoryBase(ABC):
         """See `Record.pseudonym`; nothing here outlives the process, so it needs no key."""
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
+    def secret(self, purpose: str) -> bytes:
+        """See `Record.secret`; as with names, there is nobody to keep it from."""
+        return sha256(f"secret {purpose}".encode()).digest()
+
     def spoilt(self) -> tuple[Spoilt, ...]:
         """See `Record.spoilt`; nothing here is sealed."""
         return ()

@@ -1,6 +1,7 @@
 """Work that waits in a record in memory: inbound messages, timers and the outbox, leased to workers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -40,6 +41,14 @@ class MemoryWork(MemoryBase):
                 self._unfinished[message.id] = row
             self._probe("answer")
             return new
+
+    def keep_all(self, messages: Sequence[RawMessage]) -> tuple[bool, ...]:
+        """See `Record.keep_all`."""
+        return tuple(self.keep(message) for message in messages)
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `Record.together`: nothing here outlives the process anyway."""
+        return nullcontext()
 
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """See `Record.claim_message`."""
@@ -101,7 +110,9 @@ class MemoryWork(MemoryBase):
             row = self._tables.dues[key]
             return decode(row.body, Due), self._take(key[1], row, at, lease)
 
-    def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
+    def claim_outbox(
+        self, now: datetime, lease: timedelta, *, urgent: bool = False
+    ) -> tuple[Communication, Claim] | None:
         """See `Record.claim_outbox`."""
         at = micros(now)
         back = at + BACK
@@ -109,7 +120,7 @@ class MemoryWork(MemoryBase):
             ready = [
                 (row.late, row.created_at, row.seq, row.place, key)
                 for key, row in self._tables.outbox.items()
-                if (row.not_before <= at or row.set_at > back) and not row.leased(at)
+                if (row.not_before <= at or row.set_at > back) and not row.leased(at) and not (urgent and row.late)
             ]
             if not ready:
                 return None

@@ -1,6 +1,7 @@
 """A record in MongoDB: the insert of a journal entry is the commit, and everything else follows from the journal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -25,7 +26,7 @@ from data.record.mongo_schema import check_keys, check_meta, connect, lock_meta,
 from data.record.mongo_store import MongoStore
 from data.record.mongo_tending import tend
 from data.record.mongo_vitals import MongoVitals
-from data.record.mongo_work import DUES, OUTBOX, MongoWork
+from data.record.mongo_work import DUES, OUTBOX, URGENT, MongoWork
 from data.record.spoilt import AT_START
 from data.record.tables import load_tables
 from data.sealing.keyring import check_value
@@ -132,6 +133,14 @@ class MongoRecord:
         """See `Record.keep`."""
         return self._inbox.keep(message)
 
+    def keep_all(self, messages: Sequence[RawMessage]) -> tuple[bool, ...]:
+        """See `Record.keep_all`: one at a time, for each has its place in its queue."""
+        return tuple(self._inbox.keep(message) for message in messages)
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `Record.together`: the server syncs for many at once, so each write waits for it as ever."""
+        return nullcontext()
+
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """See `Record.claim_message`."""
         return self._inbox.claim(now, lease)
@@ -199,9 +208,11 @@ class MongoRecord:
         """See `Record.claim_due`."""
         return self._work.claim(DUES, now, lease)
 
-    def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
+    def claim_outbox(
+        self, now: datetime, lease: timedelta, *, urgent: bool = False
+    ) -> tuple[Communication, Claim] | None:
         """See `Record.claim_outbox`."""
-        return self._work.claim(OUTBOX, now, lease)
+        return self._work.claim(URGENT if urgent else OUTBOX, now, lease)
 
     def next_at(self, now: datetime) -> datetime | None:
         """See `Record.next_at`."""
@@ -280,6 +291,10 @@ class MongoRecord:
     def pseudonym(self, text: str) -> str:
         """See `Record.pseudonym`."""
         return self.sealing.name("pseudonym", text)[:12]
+
+    def secret(self, purpose: str) -> bytes:
+        """See `Record.secret`."""
+        return self.sealing.keyring.derive(f"secret {purpose}")
 
     def last_anchor(self) -> Anchor | None:
         """See `Chained.last_anchor`."""

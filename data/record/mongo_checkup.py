@@ -66,6 +66,16 @@ def checkup(record: MongoRecord, clock: Clock) -> Iterator[Checked]:
     yield _disk(_asked(store, "dbStats"))
 
 
+def glance(record: MongoRecord, clock: Clock) -> Iterator[Checked]:
+    """See `data.record.checkup.glance`."""
+    store = record._store
+    hello, seen_at = _asked(store, "hello") or _asked(store, "isMaster") or {}, clock.now()
+    yield _write(store)
+    yield check_skew(seen_at, _told_time(hello))
+    yield from _work(record, clock.now())
+    yield _disk(_asked(store, "dbStats"))
+
+
 def _asked(store: MongoStore, command: str) -> Document | None:
     """What the server answers; None when it does not know the command, as servers that are only compatible may not."""
     with translated(store.where):

@@ -1,7 +1,7 @@
 """Timers and the outbox in MongoDB: leased to workers by compare-and-set on what was read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Generic, TypeVar
@@ -53,6 +53,10 @@ OUTBOX: Queue[Communication] = Queue(
     ready="not_before",
     looks=lambda at: ({"$or": [{"not_before": {"$lte": at}}, {"set_at": {"$gt": at + BACK}}]},),
     live=lambda chart: tuple(row for row in chart.communications if row.state is SendState.QUEUED),
+)
+URGENT = replace(
+    OUTBOX,
+    looks=lambda at: ({"late": 0, "$or": [{"not_before": {"$lte": at}}, {"set_at": {"$gt": at + BACK}}]},),
 )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,19 @@ from data.record.sqlite_trail import SqliteTrail
 from data.record.sqlite_vitals import SqliteVitals
 from data.record.sqlite_work import SqliteWork
 from data.record.tables import load_tables
+from data.sealing.keyring import ERASED
 
 log = logging.getLogger("phms.record")
 
-_PAGE = 200
 _BEHIND = (
     "SELECT subject FROM chart AS me WHERE EXISTS"
     " (SELECT 1 FROM journal WHERE subject = me.subject AND revision = me.revision + 1)"
     " UNION SELECT subject FROM journal WHERE subject NOT IN (SELECT subject FROM chart)"
+)
+# All that a commit has to know first: whether the event is there, the chart's place, and the journal's last.
+_HEAD = (
+    "SELECT EXISTS (SELECT 1 FROM journal WHERE subject = :owner AND event = :event), revision, length(body) = 0, link,"
+    " coalesce((SELECT max(revision) FROM journal WHERE subject = :owner), 0) FROM chart WHERE subject = :owner"
 )
 # A later entry may have put the row there again.
 _LEAVES = "DELETE FROM {} WHERE subject = ? AND id = ? AND revision < ?"
@@ -88,9 +93,20 @@ class SqliteRecord(SqliteWork, SqliteErasing, SqliteVitals, SqliteTrail):
                 return self._chart(subject, owner, observations)
 
     def _chart(self, subject: str, owner: str, observations: bool) -> Chart:
+        known = self._known(subject, owner, observations)
+        if known is not None:
+            return known
         with self._reading():
             chart = self._stored(subject, owner)
             return self._full(chart, owner) if observations else chart
+
+    def _known(self, subject: str, owner: str, observations: bool) -> Chart | None:
+        """The chart as it is remembered, where it still is so."""
+        rows = self._read("SELECT revision FROM chart WHERE subject = ? AND length(body) > 0", (owner,))
+        if not rows:
+            return None
+        bare = self._charts.bare(subject, rows[0][0])
+        return self._charts.full(subject, rows[0][0]) if bare is not None and observations else bare
 
     def commit(self, chart: Chart, event_id: str, kind: str, actor: str, changes: Changes, now: datetime) -> bool:
         """See `Record.commit`."""
@@ -114,12 +130,12 @@ class SqliteRecord(SqliteWork, SqliteErasing, SqliteVitals, SqliteTrail):
         self, chart: Chart, owner: str, event_id: str, kind: str, actor: str, changes: Changes, now: datetime
     ) -> tuple[Chart, Entry] | None:
         event = self.sealing.name("event", event_id)
-        with self._writing() as connection:
-            if self._committed(owner, event):
+        # An erasure is on the disk before the keys go.
+        with self._writing(at_once=changes.erased) as connection:
+            head = connection.execute(_HEAD, {"owner": owner, "event": event}).fetchone()
+            if head[0] if head else self._committed(owner, event):
                 return None
-            self._must_live(owner)
-            stored = self._stored(chart.subject, owner)
-            self._must_be_last(owner, stored.revision)
+            stored, link = self._on_top(chart.subject, owner, head)
             if stored.revision != chart.revision:
                 raise Conflict(
                     f"the chart is at revision {stored.revision}, not {chart.revision}: reload, decide again"
@@ -135,43 +151,44 @@ class SqliteRecord(SqliteWork, SqliteErasing, SqliteVitals, SqliteTrail):
                     changes=changes,
                 )
             )
-            seq, link = self._write_entry(connection, owner, entry, body)
+            seq, link = self._write_entry(owner, link, entry, body)
             projection = project(entry, stored, seq)
             self._write_all(connection, owner, stored, projection, link)
             return projection.after, entry
 
-    def _write_entry(self, connection: sqlite3.Connection, owner: str, entry: Entry, body: bytes) -> tuple[int, bytes]:
-        """The entry as the next link of its chain; its place in the whole journal, and the link."""
-        head = connection.execute("SELECT link FROM chart WHERE subject = ?", (owner,)).fetchone()
-        columns = entry_columns(self.sealing, owner, head[0] if head else FIRST, entry, body)
+    def _on_top(self, subject: str, owner: str, head: tuple[bool, int, bool, bytes, int] | None) -> tuple[Chart, bytes]:
+        """What a commit is put on, by what `_HEAD` found: the chart without its observations, and the last link."""
+        if head is None:
+            self._must_be_last(owner, 0)
+            return Chart(subject=subject), FIRST
+        _, revision, empty, link, last = head
+        if empty:
+            self._forget(owner)
+            raise NotFound(ERASED)
+        if last > revision:
+            raise _Behind
+        chart = self._charts.bare(subject, revision)
+        if chart is None:
+            chart = self._opened_chart(owner)
+            self._charts.read(chart)
+        return chart, link
+
+    def _write_entry(self, owner: str, previous: bytes, entry: Entry, body: bytes) -> tuple[int, bytes]:
+        """The entry as the link that follows `previous`; its place in the whole journal, and the link."""
+        columns = entry_columns(self.sealing, owner, previous, entry, body)
         values = sqlite_dump.entry_values(owner, entry.revision, columns)
         put = self._write("journal", sqlite_dump.PUT_ENTRY, (None, *values))
         return put.lastrowid or 0, columns["link"]
 
     def committed(self, subject: str, event_id: str) -> bool:
         """See `Record.committed`."""
-        return self._committed(self._person(subject), self.sealing.name("event", event_id))
+        known = self._committed(self._person(subject), self.sealing.name("event", event_id))
+        if known and self._owing and not self._thread.together:
+            self._sync()
+        return known
 
     def _committed(self, owner: str, event: str) -> bool:
         return bool(self._read("SELECT 1 FROM journal WHERE subject = ? AND event = ?", (owner, event)))
-
-    def journal(self, subject: str | None = None) -> Iterator[Entry]:
-        """See `Record.journal`."""
-        last = 0
-        values: dict[str, Any] = {} if subject is None else {"owner": self._person(subject)}
-        mine = "" if subject is None else "subject = :owner AND"
-        select = (
-            f"SELECT seq, subject, revision, relieved, body FROM journal WHERE {mine} seq > :last"  # noqa: S608
-            f" AND body <> x'' ORDER BY seq LIMIT {_PAGE}"
-        )
-        # By pages, so that a long reader neither holds the lock nor a snapshot.
-        while rows := self._read(select, {**values, "last": last}):
-            for last, owner, revision, relieved, body in rows:  # noqa: B007 - the next page starts after it
-                try:
-                    yield self._open(RELIEVED if relieved else "journal", owner, str(revision), body, Entry)
-                except NotFound:
-                    # Erased while we read, or the entry that erased them: there is nothing to tell.
-                    continue
 
     def _stored(self, subject: str, owner: str) -> Chart:
         """The chart without its observations; within the caller's transaction, or nothing may come in between."""
@@ -198,7 +215,7 @@ class SqliteRecord(SqliteWork, SqliteErasing, SqliteVitals, SqliteTrail):
 
     def _catch_up(self, owner: str) -> int:
         """Write what the journal has and the chart lacks; how many entries that was."""
-        with self._writing() as connection:
+        with self._writing(at_once=True) as connection:
             behind = connection.execute(
                 "SELECT seq, revision, kind, relieved, link, body FROM journal WHERE subject = ?"
                 " AND revision > coalesce((SELECT revision FROM chart WHERE subject = ?), 0) ORDER BY revision",

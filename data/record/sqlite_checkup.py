@@ -79,6 +79,13 @@ def checkup(record: SqliteRecord, clock: Clock) -> Iterator[Checked]:
     yield check_disk(record._path.parent)
 
 
+def glance(record: SqliteRecord, clock: Clock) -> Iterator[Checked]:
+    """See `data.record.checkup.glance`."""
+    yield _write(record)
+    yield from _work(record, clock)
+    yield check_disk(record._path.parent)
+
+
 def _durability(record: SqliteRecord) -> Checked:
     ((journal,),) = record._read("PRAGMA journal_mode", ())
     ((synchronous,),) = record._read("PRAGMA synchronous", ())

@@ -27,7 +27,7 @@ class SqliteErasing(SqlitePeople):
 
     def _erase_again(self, owner: str) -> bool:
         """Whether rows of this person, whose keys are destroyed, were there."""
-        with self._writing() as connection:
+        with self._writing(at_once=True) as connection:
             select = "SELECT revision, link FROM chart WHERE subject = ? AND body <> x''"
             row = connection.execute(select, (owner,)).fetchone()
             if row is None:

@@ -2,8 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from data.errors import BadFile, BadInput, PhmsError, Unavailable
@@ -170,15 +169,29 @@ def roll_back(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """SQLite's errors as `Unavailable` or `BadFile`: one line that says what to do, never what was stored."""
-    try:
-        yield
-    except sqlite3.Error as problem:
-        raise in_our_words(problem, path) from None
-    except UnicodeEncodeError:
-        raise BadInput("a key holds half a character and cannot be looked up") from None
+class Translated:
+    """SQLite's errors as `Unavailable` or `BadFile`: one line that says what to do, never what was stored.
+
+    Holds nothing, so that one may be entered again and again, by several threads too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Watch what follows."""
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        """Put an error of SQLite's in our words; any other goes on as it is."""
+        if isinstance(problem, sqlite3.Error):
+            raise in_our_words(problem, self._path) from None
+        if isinstance(problem, UnicodeEncodeError):
+            raise BadInput("a key holds half a character and cannot be looked up") from None
+
+
+def translated(path: Path) -> Translated:
+    """SQLite's errors in our words; see `Translated`."""
+    return Translated(path)
 
 
 def in_our_words(problem: sqlite3.Error, path: Path) -> PhmsError:

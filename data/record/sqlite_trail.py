@@ -1,10 +1,12 @@
 """The audit trail in a SQLite record: looks at people's data, the chain over all of it, and its anchors."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from data.model.audit import Access
+from data.errors import NotFound
+from data.model.audit import Access, Entry
 from data.record import sqlite_dump
-from data.record.chain import ACCESS, FIRST, JOURNAL, Anchor, Head, Link
+from data.record.chain import ACCESS, FIRST, JOURNAL, RELIEVED, Anchor, Head, Link
 from data.record.coding import decode_list, encode
 from data.record.linking import access_columns
 from data.record.sqlite_base import SqliteBase
@@ -20,7 +22,7 @@ _ANCHORS = "SELECT number, at, upto, heads, link FROM anchor"
 
 
 class SqliteTrail(SqliteBase):
-    """The accesses of a `SqliteRecord`, and what `Chained` asks for."""
+    """The journal and the accesses of a `SqliteRecord`, and what `Chained` asks for."""
 
     def note_access(self, access: Access) -> None:
         """See `Record.note_access`."""
@@ -40,6 +42,24 @@ class SqliteTrail(SqliteBase):
         for link in self.links(ACCESS, owner):
             if link.body:
                 yield self._open("access", owner, str(link.number), link.body, Access)
+
+    def journal(self, subject: str | None = None) -> Iterator[Entry]:
+        """See `Record.journal`."""
+        last = 0
+        values: dict[str, Any] = {} if subject is None else {"owner": self._person(subject)}
+        mine = "" if subject is None else "subject = :owner AND"
+        select = (
+            f"SELECT seq, subject, revision, relieved, body FROM journal WHERE {mine} seq > :last"  # noqa: S608
+            f" AND body <> x'' ORDER BY seq LIMIT {_PAGE}"
+        )
+        # By pages, so that a long reader neither holds the lock nor a snapshot.
+        while rows := self._read(select, {**values, "last": last}):
+            for last, owner, revision, relieved, body in rows:  # noqa: B007 - the next page starts after it
+                try:
+                    yield self._open(RELIEVED if relieved else "journal", owner, str(revision), body, Entry)
+                except NotFound:
+                    # Erased while we read, or the entry that erased them: there is nothing to tell.
+                    continue
 
     def links(self, stream: str, subject: str | None = None) -> Iterator[Link]:
         """See `Chained.links`."""

@@ -1,6 +1,6 @@
 """Work that waits in a SQLite record: inbound messages, timers and the outbox, leased to workers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from data.record.tables import BACK
 
 _FREE = "NOT (lease_from <= :now AND :now < lease_until)"
 _PAGE = 200
+_KEEP = "INSERT INTO inbox (id, owner, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
 
 T = TypeVar("T", Due, Communication)
 
@@ -31,19 +32,27 @@ class SqliteWork(SqliteHealing):
         with self._writing():
             # Its key may have been there still when it was sealed; nobody could open it any more.
             self._must_live(owner)
-            put = "INSERT INTO inbox (id, owner, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
-            return self._write("inbox", put, (name, owner, body)).rowcount == 1
+            return self._write("inbox", _KEEP, (name, owner, body)).rowcount == 1
+
+    def keep_all(self, messages: Sequence[RawMessage]) -> tuple[bool, ...]:
+        """See `Record.keep_all`: one transaction, synced once."""
+        rows = []
+        for message in messages:
+            name, owner = self.sealing.name("message", message.id), self._person(message.order)
+            rows.append((name, owner, self.sealing.seal("inbox", owner, name, encode_input(message))))
+        with self._writing():
+            for owner in {owner for _, owner, _ in rows}:
+                self._must_live(owner)
+            return tuple(self._write("inbox", _KEEP, row).rowcount == 1 for row in rows)
 
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:
         """See `Record.claim_message`."""
-        with self._writing() as connection:
+        if not self._read(*self._next_message(now)):
+            return None
+        # Lost with the machine, a lease leaves nothing behind: whatever was made of the message came after it.
+        with self._writing(synced=False) as connection:
             while True:
-                row = connection.execute(
-                    f"SELECT n, owner, id, body, attempt FROM inbox AS me WHERE done = 0 AND {_FREE} AND NOT EXISTS"  # noqa: S608
-                    " (SELECT 1 FROM inbox WHERE done = 0 AND owner = me.owner AND n < me.n"
-                    f"{self._but_spoilt()}) ORDER BY n LIMIT 1",
-                    {"now": micros(now), "spoilt": dumps([row.row for row in self._spoilt.of("inbox")])},
-                ).fetchone()
+                row = connection.execute(*self._next_message(now)).fetchone()
                 if row is None:
                     return None
                 open_row = partial(self._open, "inbox", row[1], row[2], row[3], RawMessage)
@@ -54,14 +63,21 @@ class SqliteWork(SqliteHealing):
                 if (chart := self._chart_of(row[1])) is not None:
                     self._spoilt.belongs("inbox", row[1], row[2], chart.subject)
 
-    def _but_spoilt(self) -> str:
+    def _next_message(self, now: datetime) -> tuple[str, dict[str, Any]]:
         """A message that does not open does not hold up those behind it: they may be an emergency."""
-        return " AND id NOT IN (SELECT value FROM json_each(:spoilt))" if self._spoilt.of("inbox") else ""
+        spoilt = [row.row for row in self._spoilt.of("inbox")]
+        but = " AND id NOT IN (SELECT value FROM json_each(:spoilt))" if spoilt else ""
+        select = (
+            f"SELECT n, owner, id, body, attempt FROM inbox AS me WHERE done = 0 AND {_FREE} AND NOT EXISTS"  # noqa: S608
+            f" (SELECT 1 FROM inbox WHERE done = 0 AND owner = me.owner AND n < me.n{but}) ORDER BY n LIMIT 1"
+        )
+        return select, {"now": micros(now), "spoilt": dumps(spoilt)}
 
     def finish_message(self, claim: Claim, *, forget: bool = False) -> bool:
         """See `Record.finish_message`."""
         name = self.sealing.name("message", claim.row_id)
-        with self._writing() as connection:
+        # Where the mark is lost with the machine, the message is claimed again, and found to be committed.
+        with self._writing(synced=False) as connection:
             if forget:
                 mine = "SELECT owner, body FROM inbox WHERE id = ? AND token = ? AND done = 0"
                 for owner, body in connection.execute(mine, (name, claim.token)).fetchall():
@@ -95,16 +111,19 @@ class SqliteWork(SqliteHealing):
             f"SELECT * FROM (SELECT * FROM due INDEXED BY due_set WHERE set_at > :back AND {_FREE} {order})"
             f") {order}"
         )
-        return self._claim("due", select, self._opened_due, now, lease)
+        return self._claim("due", select, self._opened_due, now, lease, synced=False)
 
-    def claim_outbox(self, now: datetime, lease: timedelta) -> tuple[Communication, Claim] | None:
+    def claim_outbox(
+        self, now: datetime, lease: timedelta, *, urgent: bool = False
+    ) -> tuple[Communication, Claim] | None:
         """See `Record.claim_outbox`."""
         select = (
             "SELECT n, subject, id, body, attempt, revision FROM outbox"  # noqa: S608
-            f" WHERE (not_before <= :now OR set_at > :back) AND {_FREE}"
+            f" WHERE {'late = 0 AND ' if urgent else ''}(not_before <= :now OR set_at > :back) AND {_FREE}"
             " ORDER BY late, created_at, seq, place LIMIT 1"
         )
-        return self._claim("outbox", select, self._opened_message, now, lease)
+        # Synced: after a lease that was lost with the machine, what was sent under it would be sent again.
+        return self._claim("outbox", select, self._opened_message, now, lease, synced=True)
 
     def _claim(
         self,
@@ -113,9 +132,13 @@ class SqliteWork(SqliteHealing):
         opened: Callable[[str, str, int, bytes], T | None],
         now: datetime,
         lease: timedelta,
+        *,
+        synced: bool,
     ) -> tuple[T, Claim] | None:
         """The first row selected that can be had; one that cannot is leased too, and the next is looked at."""
-        with self._writing() as connection:
+        if not self._read(select, _instants(now)):
+            return None
+        with self._writing(synced=synced) as connection:
             while row := connection.execute(select, _instants(now)).fetchone():
                 thing = opened(row[1], row[2], row[5], row[3])
                 claim = self._take(table, row, thing.id if thing else "", now, lease)

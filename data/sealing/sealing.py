@@ -20,7 +20,8 @@ class Sealing:
         self._names = self.keyring.derive("names")
         self._chain = self.keyring.derive("audit chain")
         self._digests = self.keyring.derive("digests")
-        self.name = lru_cache(maxsize=65_536)(self._name)
+        # Persons and addresses come again and again, events once or twice.
+        self.name = lru_cache(maxsize=16_384)(self._name)
 
     def _name(self, kind: str, value: str) -> str:
         """22 characters that stand for a value, the same for the same value; of no use without the keys.

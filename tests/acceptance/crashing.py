@@ -129,7 +129,7 @@ class World:
         for person in self.record.people():
             chart = self.record.chart(person.id)
             found[_told(person.id)] = (
-                chart.person and replace(chart.person, id=_told(person.id)),
+                chart.person and _timeless(replace(chart.person, id=_told(person.id))),
                 [(o.id, o.value) for o in chart.observations],
                 [(s.id, s.symptom, s.assertion, s.words) for s in chart.symptoms],
                 [(f.id, f.rule, f.level, f.state, f.owner, f.outcome, f.episode) for f in chart.flags],
@@ -147,6 +147,11 @@ class World:
 
     def _build(self) -> None:
         self.house = House(self.record, self.clock, self.providers, KIT, PARSER)
+
+
+def _timeless(person: Person) -> Person:
+    """Without when they were last heard from."""
+    return replace(person, contacts=tuple(replace(c, heard_at=None) for c in person.contacts))
 
 
 def _told(person_id: str) -> str:

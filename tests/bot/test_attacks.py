@@ -151,7 +151,7 @@ def test_one_bad_sample_does_not_take_the_batch_along():
 def test_a_message_from_staff_that_breaks_is_tried_again_and_answered(monkeypatch):
     built = house()
     says(built, "my chest hurts")
-    monkeypatch.setattr("bot.front_desk.acknowledge", lambda *args: 1 / 0)
+    monkeypatch.setattr("bot.staff_desk.acknowledge", lambda *args: 1 / 0)
     says(built, f"{code_of(built)} ok", NURSE)
     assert len(heard(built, "nia")) == 1
     monkeypatch.undo()

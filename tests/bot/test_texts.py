@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.words.texts import LANGUAGES, Texts, check, load_texts
+from bot.words.texts import CARRIER_WORDS, LANGUAGES, Texts, check, load_texts
 from data.errors import BadFile
 
 TEXTS = load_texts()
@@ -40,6 +40,21 @@ def test_the_lint_notices_carrier_words_patient_fields_and_missing_fields():
     assert "may only carry" in check(with_text("page", "{level} {patient} {code} {words}"))[0]
     assert "must use the fields" in check(with_text("emergency", "Llame", "es"))[0]
     assert "no such text" in check(with_text("emergencia", "Llame", "es"))[0]
+
+
+@pytest.mark.parametrize("word", sorted(CARRIER_WORDS))
+@pytest.mark.parametrize("form", ["Write {}.", "Schreiben Sie {}.", "Écrivez «{}»", 'Kirjutage "{}"', "AGREE or {}"])
+def test_no_text_in_any_language_may_ask_for_a_carriers_word(word, form):
+    said = form.format(word.upper() if "«" not in form else word)
+    changed = {**TEXTS.by_language, "fr": {**TEXTS.by_language["fr"], "thanks": said}}
+    problems = check(Texts(changed, TEXTS.staff_keys, TEXTS.numbers, TEXTS.default_number))
+    assert any(word in problem for problem in problems)
+
+
+def test_every_sentence_for_patients_of_the_doors_is_said_in_every_language():
+    keys = "cannot-hear cannot-see group emergency-group stop-confirmed start-confirmed stranger-chat unverified"
+    for key in f"{keys} code-wrong linked linked-another invite-web button-agree button-refuse button-old".split():
+        assert all(key in TEXTS.by_language[language] for language in LANGUAGES), key
 
 
 def test_a_clinics_own_file_replaces_ours_and_is_linted(tmp_path):

@@ -37,6 +37,13 @@ from nlu.carrier import carrier_word
         "стоп",
         "'STOP'",
         "stop\n",
+        "arrête",
+        "ARRETT",
+        "Me désabonner",
+        "darme de baja",
+        "Desuscribirme",
+        "Abmeldung",
+        "loobu",
     ],
 )
 def test_stop(text: str) -> None:
@@ -44,10 +51,29 @@ def test_stop(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [("START", "start"), ("unstop", "start"), ("HELP", "help"), ("Info", "help")]
+    ("text", "word"),
+    [
+        ("START", "start"),
+        ("unstop", "start"),
+        ("Réabonner", "start"),
+        ("HELP", "help"),
+        ("Info", "help"),
+        ("Información", "help"),
+    ],
 )
 def test_start_and_help(text: str, word: str) -> None:
     assert carrier_word(text) == word
+
+
+@pytest.mark.parametrize("word", ["stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe"])
+def test_the_words_of_the_fcc(word: str) -> None:
+    """FCC 24-18, 47 CFR 64.1200(a)(10): each by itself takes consent back."""
+    assert carrier_word(word) == "stop"
+
+
+@pytest.mark.parametrize("word", ["stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"])
+def test_the_words_that_twilio_answers_itself(word: str) -> None:
+    assert carrier_word(word.upper()) == "stop"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +85,12 @@ def test_start_and_help(text: str, word: str) -> None:
         "",
         "   ",
         "yes",
+        "YES",
         "no",
+        "reprendre",
+        "fin",
+        "resume",
+        "pause",
         "helpful",
         "\u0405TART",
         "🛑",

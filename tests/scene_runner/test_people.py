@@ -124,7 +124,7 @@ def test_a_blood_pressure_limit_is_two():
         ("Anna  patient  lang klingon!", "language"),
         ("Anna  patient  age old", "age"),
         ("Anna  patient  sms", "address"),
-        ("Anna  patient  whatsapp +1", "allowed: sms, telegram"),
+        ("Anna  patient  pigeon +1", "allowed: sms, telegram, whatsapp"),
         ("Anna  patient  plan weigh", "daily 08:00"),
     ],
 )
