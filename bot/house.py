@@ -190,6 +190,18 @@ class House:
         """When there will be something to do again, if nothing comes in."""
         return self.record.next_at(self.now())
 
+    def work_messages(self, most: int = 8) -> bool:
+        """Answer up to `most` messages, synced once; False when there was none.
+
+        An answer may leave as soon as it is committed: its claim is synced, and with it all that was written before.
+        """
+        with self.record.together():
+            worked = self.work_message()
+            for _ in range(most - 1):
+                if not (worked and self.work_message()):
+                    break
+        return worked
+
     def work_message(self) -> bool:
         """Answer the next message: per person strictly in order. One that breaks is kept and tried again."""
         claimed = self.claimed("message", lambda: self.record.claim_message(self.now(), LEASE))

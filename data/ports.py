@@ -1,6 +1,7 @@
 """All seams in one place: what the house asks of a clock, a record, keys, a parser, a risk model and a channel."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -98,6 +99,14 @@ class Record(Protocol):
         """As `keep` for each in order, in as few writes as the store can.
 
         Raises what `keep` raises for any of them; some may be kept then: `keep` each by itself.
+        """
+
+    def together(self) -> AbstractContextManager[None]:
+        """What this thread writes within may be synced once, at the end, instead of each time.
+
+        Each write is seen at once and survives the death of the process; the machine's only when the block is over, or
+        with the next write that is synced. So nothing may be answered within for which a write of the block has to be
+        there. Ends with `Unavailable` where it cannot be synced: the outcome of all of it is unknown then.
         """
 
     def claim_message(self, now: datetime, lease: timedelta) -> tuple[RawMessage, Claim] | None:

@@ -94,7 +94,7 @@ class _Process:
         self.store = ThreadPoolExecutor(1, thread_name_prefix="inbox")
         self.sending = Sending(self.house, self.metrics, self.stopping)
         self.workers = [
-            Worker(f"worker-{n}", self.house.work_message, self.stopping, self.sending.wake) for n in range(WORKERS)
+            Worker(f"worker-{n}", self.house.work_messages, self.stopping, self.sending.wake) for n in range(WORKERS)
         ]
         self.inbox = Inbox(self.house, self.spool, self.store, self.metrics, wake=self._wake)
         guards = [carrier for carrier in self.carriers if isinstance(carrier, GuardedChannel)]

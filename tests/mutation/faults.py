@@ -23,8 +23,8 @@ FAULTS = (
     Fault(
         "STOP is ignored",
         "bot/core/respond.py",
-        '    if word in ("stop", "start") and not alarms:',
-        '    if word == "start" and not alarms:',
+        '    if word in ("stop", "start"):',
+        '    if word == "start":',
     ),
     Fault(
         "quiet hours hold safety texts",
@@ -96,8 +96,8 @@ FAULTS = (
     Fault(
         "a doubled message counts twice",
         "bot/house.py",
-        'id=f"{channel}:{kept_id(provider_message_id)}",',
-        'id=f"{channel}:{provider_message_id}:{self.now().timestamp()}:{len(list(self.record.journal()))}",',
+        'id=f"{one.channel}:{kept_id(one.provider_message_id)}",',
+        'id=f"{one.channel}:{one.provider_message_id}:{self.now()}:{len(list(self.record.journal()))}",',
     ),
     Fault(
         "denied symptoms count as present",

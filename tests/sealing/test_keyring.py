@@ -118,6 +118,9 @@ def test_a_key_encryption_key_that_somebody_else_made_is_refused(root, table, he
     """For a key vault anyone with its public key can wrap: that alone must not make a key one of this record's."""
     at_work, key = Keyring(root, table), b"k" * 32
     wrapped = head + root.wrap(key, keks.context(2))
+    while not head and wrapped[0] <= 2:
+        # What the root gives begins with a random byte; one that looks like a mark of ours is the cases above.
+        wrapped = root.wrap(key, keks.context(2))
     forged = KeyRow(owner=KEK, generation=2, under=root.active(), wrapped=wrapped, check=keyring.check_value(key))
     table.rows[KEK, 2] = forged
     with pytest.raises(BadFile, match="key-encryption key 2 was"):
