@@ -41,13 +41,16 @@ def test_two_hundred_messages_and_ten_kills(
         machine.start()
         killing = threading.Thread(target=_kill_again_and_again, args=(machine,))
         killing.start()
-        for n in range(MESSAGES):
-            writer = n // 2 % WRITERS
-            if n % 2:
-                _until_taken(machine, twilio_peer, f"+1555100{writer:04d}", f"pulse {pulse(n)}", twice=n % 5 == 0)
-            else:
-                telegram_peer.says(3000 + writer, f"pulse {pulse(n)}")
-        killing.join()
+        try:
+            for n in range(MESSAGES):
+                writer = n // 2 % WRITERS
+                if n % 2:
+                    _until_taken(machine, twilio_peer, f"+1555100{writer:04d}", f"pulse {pulse(n)}", twice=n % 5 == 0)
+                else:
+                    telegram_peer.says(3000 + writer, f"pulse {pulse(n)}")
+        finally:
+            # Before anything else may end the test: it would start the machine once more.
+            killing.join()
         eventually(lambda: not telegram_peer.pending(), what="Telegram still holds updates")
         with machine.record() as record:
             eventually(lambda: _noted(record).total() >= MESSAGES, what="messages are missing")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.faults import FAULTS
+from tests.serving.served import free_port
 
 ROOT = Path(__file__).parents[2]
 SCENES = sorted((ROOT / "tests" / "scenes").glob("*.scene"))
@@ -85,7 +86,9 @@ def test_the_tour_of_the_readme_works_line_by_line(tmp_path):
     (tmp_path / "mine.scene").write_text(mine, encoding="utf-8")
     (tmp_path / "ours" / "rules").mkdir(parents=True)
     shutil.copy2(ROOT / "risk" / "rules" / "thresholds.toml", tmp_path / "ours" / "rules")
-    commands = [c for c in re.findall(r"`((?:PHMS_\w+=\S+ )?phms [^`]+)`", tour) if "--help" not in c]
+    commands = [
+        c for c in re.findall(r"`((?:PHMS_\w+=\S+ )?phms [^`]+)`", tour) if "--help" not in c and c != "phms serve"
+    ]
     assert len(commands) >= 7
     for command in commands:
         script = f'phms() {{ "{sys.executable}" -c "{PHMS[-1]}" "$@"; }}; {command}'
@@ -96,6 +99,23 @@ def test_the_tour_of_the_readme_works_line_by_line(tmp_path):
     failed = run([*PHMS, "replay", "mine.scene"], tmp_path, tmp_path / "home", env={"PYTHONPATH": str(ROOT)})
     assert failed.returncode == 1
     assert "unexpected" in failed.stdout
+
+
+def test_the_last_step_of_the_tour_serves_and_says_what_the_patient_hears(tmp_path):
+    block = re.search(r"8\. \*\*Serve it.*?```\n(.*?)```", README, re.DOTALL)[1]
+    lines = "\n".join(line.removeprefix("   ") for line in block.splitlines())
+    port = str(free_port())
+    served = lines.replace(":8080", f":{port}").replace("phms serve", f"phms serve --port {port}")
+    # What a person waits for before they stop it.
+    heard = "until grep -q 'Call 112' said && grep -q 'P1 A-17' said; do sleep 0.1; done"
+    script = (
+        served.replace("serve --port", "serve 2>&1 --port").replace(" &", " > said &").replace("kill", f"{heard}\nkill")
+    )
+    script = f'set -m; phms() {{ "{sys.executable}" -c "{PHMS[-1]}" "$@"; }}; cd "{ROOT}"\n{script}\nwait\ncat said'
+    script = script.replace("PHMS_HOME=try", f'PHMS_HOME="{tmp_path}/try"').replace(" said", f' "{tmp_path}/said"')
+    done = run(["timeout", "60", "bash", "-c", script], tmp_path, tmp_path / "home")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Call 112" in done.stdout and "P1 A-17" in done.stdout and "Stopping" in done.stdout
 
 
 def test_mistakes_in_files_are_one_line_and_exit_2(tmp_path):
