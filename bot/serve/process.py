@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,8 +40,9 @@ log = logging.getLogger("phms.serve")
 _protocol = logging.getLogger("phms.http")
 _protocol.setLevel(logging.CRITICAL)
 
-# How many messages, of different people, are thought through side by side.
-WORKERS = 2
+# How many messages, of different people, are thought through side by side: where the record is a server, one can wait
+# for its answer while the other thinks; a file is written by one at a time, and two would only wait for each other.
+WORKERS, WORKERS_ON_A_FILE = 2, 1
 # Within so many seconds everything must have come to rest; supervisors kill after 20 or 30.
 _REST, _LAST_REQUESTS, _LIMIT = 12.0, 5.0, 17.0
 # After an answer that came before the end of its request, the rest of that is read for so long.
@@ -93,8 +93,9 @@ class _Process:
         # One thread, so that messages are written in the order in which they came.
         self.store = ThreadPoolExecutor(1, thread_name_prefix="inbox")
         self.sending = Sending(self.house, self.metrics, self.stopping)
+        threads = WORKERS_ON_A_FILE if settings.store_path else WORKERS
         self.workers = [
-            Worker(f"worker-{n}", self.house.work_messages, self.stopping, self.sending.wake) for n in range(WORKERS)
+            Worker(f"worker-{n}", self.house.work_messages, self.stopping, self.sending.wake) for n in range(threads)
         ]
         self.inbox = Inbox(self.house, self.spool, self.store, self.metrics, wake=self._wake)
         guards = [carrier for carrier in self.carriers if isinstance(carrier, GuardedChannel)]
@@ -233,8 +234,6 @@ def _leave() -> None:
 
 def run(record: Record, settings: Settings, where: Where) -> None:
     """`serve` on the quickest event loop there is."""
-    # A thread that computes lets the doors' thread in sooner than the 5 ms that Python gives it otherwise.
-    sys.setswitchinterval(0.001)
     try:
         import uvloop  # noqa: PLC0415 - not to be had everywhere
     except ImportError:
