@@ -44,7 +44,8 @@ def test_telegram_calls_our_webhook(tmp_path: Path, telemelya_peer: Telemelya) -
     }
     with served(tmp_path, settings, PEOPLE, port=port) as machine:
         machine.start()
-        eventually(lambda: telemelya_peer.says(ANNA, "hello").status == 200)
+        eventually(lambda: telemelya_peer.front.hooks, what="the bot has set no webhook")
+        assert telemelya_peer.says(ANNA, "hello").status == 200
         telemelya_peer.wait_sent(1, chat_id=ANNA)
         telemelya_peer.says(ANNA, "pulse 71 and a bit dizzy")
         eventually(lambda: any("71" in call.text for call in telemelya_peer.sent(chat_id=ANNA)))
