@@ -36,6 +36,8 @@ from data.ports import Channel, Claim, Clock, Parser, Record, Spoilt
 log = logging.getLogger("phms.house")
 
 LEASE = timedelta(seconds=30)
+# Thinking takes milliseconds: what a worker that died had taken is free again soon, for it may be an emergency.
+THINKING = timedelta(seconds=10)
 # A revision conflict means that another worker was quicker; deciding again is cheap, endless losing is a fault.
 TRIES = 20
 # A colleague's message that cannot be worked is tried so often before they are asked to write it again.
@@ -204,7 +206,7 @@ class House:
 
     def work_message(self) -> bool:
         """Answer the next message: per person strictly in order. One that breaks is kept and tried again."""
-        claimed = self.claimed("message", lambda: self.record.claim_message(self.now(), LEASE))
+        claimed = self.claimed("message", lambda: self.record.claim_message(self.now(), THINKING))
         if claimed is None:
             return False
         message, claim = claimed
@@ -279,7 +281,7 @@ class House:
     def work_due(self) -> bool:
         """Fire the next timer. One that breaks is tried again when its lease has lapsed, and holds up nobody else."""
         now = self.now()
-        claimed = self.claimed("timer", lambda: self.record.claim_due(now, LEASE))
+        claimed = self.claimed("timer", lambda: self.record.claim_due(now, THINKING))
         if claimed is None:
             return False
         due, _ = claimed

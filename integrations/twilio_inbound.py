@@ -9,6 +9,7 @@ from data.model.conversation import MessageKind
 from data.model.inbound import Inbound, Report
 from data.model.people import ChannelKind
 from integrations.twilio_faults import word_of
+from integrations.twilio_signature import OF_WHATSAPP
 
 # What is answered to a message: nothing, for our answer goes by the REST API when it is thought over.
 # https://www.twilio.com/docs/messaging/twiml
@@ -17,6 +18,8 @@ SILENCE_TYPE = "text/xml"
 
 _SID = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
 _WHATSAPP = "whatsapp:"
+# What else Twilio may put between `Body` and `From`; none of it is how a sentence ends.
+_OTHERS = frozenset({"ChannelInstallSid", "ChannelPrefix", "ChannelToAddress", "ErrorCode", "EventType", "Forwarded"})
 # E.164: https://www.twilio.com/docs/glossary/what-e164
 _NUMBER = re.compile(r"\+[1-9]\d{4,14}", re.ASCII)
 _OURS = re.compile(r"(?:whatsapp:)?(?:\+[1-9]\d{4,14}|\d{3,8})", re.ASCII)
@@ -44,7 +47,7 @@ def read_message(form: Mapping[str, str]) -> Inbound | None:
 
     The text stays as it was written, STOP and HELP too (see `opt_out`). Raises `BadInput` for what Twilio never sends.
     """
-    sid, sender, text = _sid(form), _needed(form, "From"), _needed(form, "Body", blank=True)
+    sid, sender, text = _sid(form), _needed(form, "From"), _words(form)
     if not _OURS.fullmatch(_needed(form, "To")) and _NUMBER.fullmatch(sender.removeprefix(_WHATSAPP)):
         raise BadInput("To is no number")
     media = form.get("NumMedia", "0") or "0"
@@ -63,6 +66,18 @@ def read_message(form: Mapping[str, str]) -> Inbound | None:
         provider_message_id=sid,
         kind=_kind(form, int(media), text),
     )
+
+
+def _words(form: Mapping[str, str]) -> str:
+    """The text, with whatever stands right behind it that Twilio is not known to send.
+
+    The signature fits too when the end of a text was cut off into a parameter of its own (see `twilio_signature`):
+    "I cannot Breathe" as `Body` "I cannot " and `Breathe` "". Put back, the words are what was signed.
+    """
+    text, whatsapp = _needed(form, "Body", blank=True), form.get("From", "").startswith(_WHATSAPP)
+    known = OF_WHATSAPP | _OTHERS if whatsapp else _OTHERS
+    behind = sorted(name for name in form if "Body" < name < "From" and name not in known)
+    return text + "".join(name + form[name] for name in behind)
 
 
 def opt_out(form: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ _MESSAGE_ID = re.compile(r"MessageSid(?:SM|MM)[0-9a-fA-F]{32}")
 _SWALLOWED = re.compile(rf"{_MESSAGE_ID.pattern}|ChannelMetadata\{{|ApiVersion\d{{4}}-")
 # What Twilio is known to put between `Body` and `From` that has spaces in it; others have none, but a cut text has.
 # https://www.twilio.com/docs/messaging/guides/webhook-request
-_AFTER_BODY = frozenset({"ButtonPayload", "ButtonText", "ChannelMetadata", "ChannelStatusMessage", "ErrorMessage"})
+OF_WHATSAPP = frozenset({"ButtonPayload", "ButtonText", "ChannelMetadata", "ChannelStatusMessage", "ErrorMessage"})
 # And before `Body`, where a piece of one's own text could be hidden.
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOST_PARAMETERS = 200
@@ -114,7 +114,7 @@ def _refuse_other_cuts(parameters: Mapping[str, str]) -> None:
             hides = not _VERSION.fullmatch(value) if name == "ApiVersion" else "ApiVersion" in letters
             if hides or "Body".startswith(name):
                 raise BadInput("a parameter that may hide a part of a text")
-        elif name < "From" and name not in _AFTER_BODY and any(map(str.isspace, value)):
+        elif name < "From" and name not in OF_WHATSAPP and any(map(str.isspace, value)):
             raise BadInput("a parameter that may be part of a text")
     sid = parameters.get("MessageSid")
     if any(parameters.get(copy, sid) != sid for copy in ("SmsSid", "SmsMessageSid")):

@@ -95,9 +95,10 @@ class TwilioChannel:
             later = None if problem.wait is None else now + timedelta(seconds=problem.wait)
             return self._outcome(SendState.QUEUED, problem.word, retry_at=later)
         except Refused as problem:
-            known = fault(problem.code)
-            state = SendState.QUEUED if known.again else SendState.FAILED
-            return self._outcome(state, _word(problem))
+            word = _word(problem)
+            # Our own account is at fault: the message has surely not gone, and may when that is mended.
+            waits = fault(problem.code).again or word == "account"
+            return self._outcome(SendState.QUEUED if waits else SendState.FAILED, word)
         except Unclear as problem:
             return self._outcome(SendState.UNKNOWN, problem.word)
         except Exception as problem:

@@ -2,13 +2,19 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from bot.settings import Settings
 from data.errors import BadInput, Unavailable
 
+if TYPE_CHECKING:
+    from data.ports import Record
+
 HELP = "Serve: take in messages from Telegram and Twilio, answer them, fire what is due, deliver. Ctrl-C stops."
 EXAMPLE = "phms serve --host 127.0.0.1 --port 8080"
 
+# Seconds between two looks at a record that does not answer yet.
+_AGAIN = 2.0
 _ROLES = ("web", "worker", "clock", "delivery")
 
 
@@ -32,23 +38,42 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if not 0 <= options.port <= 65535:
         raise BadInput(f"--port {options.port} is no port; write 0 to 65535")
 
-    from bot.kept import close_kept, open_kept
+    from bot.kept import close_kept
+    from bot.serve.alone import serving
     from bot.serve.process import Part, Where
     from bot.serve.process import run as run_process
 
     where = Where(host=options.host, port=options.port, parts=frozenset(map(Part, roles)), said=_say)
-    record = open_kept(settings, make=True)
+    record = _opened(settings)
     try:
         _say(f"The record is {settings.store_shown}.")
         if mended := record.recover():
             _say(f"{mended} commits that a crash had left half written are finished.")
-        run_process(record, settings, where)
+        with serving(record, settings.store_path):
+            run_process(record, settings, where)
     except OSError as problem:
         raise Unavailable(f"cannot listen on {options.host}:{options.port}: {problem.strerror or problem}") from None
     finally:
         close_kept(record, settings)
     _say("Stopped; nothing is lost.")
     return 0
+
+
+def _opened(settings: Settings) -> "Record":
+    """The record, waited for: a database may come up after us."""
+    from threading import Event
+
+    from bot.kept import open_kept
+
+    told = ""
+    while True:
+        try:
+            return open_kept(settings, make=True)
+        except Unavailable as problem:
+            if str(problem) != told:
+                told = str(problem)
+                _say(f"{problem}; waiting for it. Ctrl-C ends.")
+            Event().wait(_AGAIN)
 
 
 def _say(line: str) -> None:

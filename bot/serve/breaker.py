@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 # of 20 or more sends within 30 s failed; then one probe every 30 s.
 IN_A_ROW, CALLS, SHARE = 5, 20, 0.5
 WINDOW = PROBE = timedelta(seconds=30)
+# So long after a probe has become possible and none was wanted, nothing is known of the provider any more.
+STALE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -22,6 +24,10 @@ class Breaker:
     def open(self) -> bool:
         """Whether the provider is left alone."""
         return self._probe_at is not None
+
+    def ails(self, now: datetime) -> bool:
+        """Whether it is left alone because of a failure of late: a probe that nobody needed tells nothing."""
+        return self._probe_at is not None and now < self._probe_at + STALE
 
     def may(self, now: datetime) -> bool:
         """Whether a send may be tried now. Asking for a probe takes it."""

@@ -1,5 +1,6 @@
 """A provider with its breaker and its pace: left alone when it fails, given no more than it takes."""
 
+import logging
 from datetime import datetime, timedelta
 from threading import Event, Lock
 
@@ -10,8 +11,12 @@ from data.model.concern import Priority
 from data.model.people import ContactPoint
 from data.ports import Channel, Finds, Outcome
 
+log = logging.getLogger("phms.delivery")
+
 # A wait that short is waited out by the sender; a longer one is put down, so that the sender does something else.
 _SHORT = timedelta(milliseconds=250)
+# Our account or token is wrong, says the provider.
+_CREDENTIALS = ("account", "auth")
 # Words of an outcome that say nothing about the provider's health.
 _NOT_ILL = ("busy", "")
 
@@ -29,11 +34,13 @@ class GuardedChannel:
         self._channel, self._pace, self._pacer = channel, pace, Pacer(pace)
         self._breakers = {False: Breaker(), True: Breaker()}
         self._lock, self._never = Lock(), Event()
+        self._refuses_us = False
 
-    @property
-    def open(self) -> bool:
-        """Whether the provider is left alone, for messages of either lane."""
-        return any(breaker.open for breaker in self._breakers.values())
+    def trouble(self, now: datetime) -> str:
+        """What is wrong with the provider: it refuses our credentials, or is left alone; empty when nothing is."""
+        if self._refuses_us:
+            return f"provider-refuses-us:{self.name}"
+        return f"provider-down:{self.name}" if any(b.ails(now) for b in self._breakers.values()) else ""
 
     def ready_at(self, to: ContactPoint, communication: Communication, now: datetime) -> datetime:
         """See `Paces.ready_at`; a wait of a quarter of a second is waited out here."""
@@ -56,12 +63,21 @@ class GuardedChannel:
                 return Outcome(SendState.QUEUED, provider=self.name, error="resting")
         outcome = self._channel.send(to, communication, now)
         with self._lock:
+            self._mind_credentials(outcome)
             ill = outcome.state is SendState.UNKNOWN or outcome.state is SendState.QUEUED
             if not (ill and outcome.error in _NOT_ILL):
                 breaker.note(now, well=not ill)
             if outcome.error == "busy" and outcome.retry_at is not None:
                 self._pacer.close(outcome.retry_at)
         return outcome
+
+    def _mind_credentials(self, outcome: Outcome) -> None:
+        """Loud, for until somebody mends it nobody hears anything by this provider."""
+        refuses = outcome.error in _CREDENTIALS
+        if refuses and not self._refuses_us:
+            log.error("provider %s does not take our credentials; see to its settings (phms settings)", self.name)
+        if refuses or outcome.provider_id:
+            self._refuses_us = refuses
 
     def find(self, to: ContactPoint, communication: Communication, since: datetime) -> Outcome | None:
         """See `Finds.find`; None where the provider cannot be asked."""

@@ -31,9 +31,10 @@ from bot.serve.wearable_door import WearableDoor
 from bot.serve.web import Doors, application
 from bot.serve.working import Worker
 from bot.settings import Settings
+from bot.unread import tell_of
 from bot.wire import standard_kit, standard_parser
 from data.clock import SystemClock
-from data.ports import Record
+from data.ports import Record, Spoilt
 
 log = logging.getLogger("phms.serve")
 # What strangers send that is no HTTP is answered 400; a traceback of each would only fill the log.
@@ -173,7 +174,17 @@ class _Process:
             except Exception as problem:
                 log.error("the spool could not be emptied: %s", type(problem).__name__)
             self.metrics.spool.set(self.spool.count)
+            await asyncio.to_thread(self._tell_of_broken)
             await asyncio.sleep(1.0)
+
+    def _tell_of_broken(self) -> None:
+        """The clinic hears, once a day, of what came in and cannot be read: somebody may need an answer."""
+        if not self.spool.broken:
+            return
+        try:
+            tell_of(self.house, Spoilt(table="spool", owner="spool", row="spool"))
+        except Exception as problem:
+            log.error("nobody could be told of the spool: %s", type(problem).__name__)
 
     async def _watch(self) -> None:
         """Without the clock's tick this process looks after its own readiness; a thread that died is told."""

@@ -79,6 +79,8 @@ class Readiness:
             found.append("store-down")
         if self._spool.count:
             found.append("spool-waiting")
-        found += [f"provider-down:{carrier.name}" for carrier in self._carriers if carrier.open]
+        if self._spool.broken:
+            found.append("spool-broken")
+        found += [trouble for carrier in self._carriers if (trouble := carrier.trouble(now))]
         found += [code for code, wrong in self._faults.items() if wrong()]
         return tuple(dict.fromkeys(found))

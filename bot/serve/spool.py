@@ -49,6 +49,7 @@ class Spool:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._names = self._there()
+            self._broken = len(list(folder.glob("*.broken")))
         except OSError as problem:
             raise _full(problem) from None
 
@@ -56,6 +57,11 @@ class Spool:
     def count(self) -> int:
         """How many wait, as far as this process knows."""
         return len(self._names)
+
+    @property
+    def broken(self) -> int:
+        """How many were put aside, for they do not open or cannot be kept; somebody has to look at them."""
+        return self._broken
 
     def put(self, thing: Spooled, at: datetime) -> None:
         """Write it and sync it. Raises `Unavailable` when the disk does not take it: then nobody may say "kept"."""
@@ -111,7 +117,7 @@ class Spool:
             raise
         except Exception as problem:
             log.error("a spooled message cannot be kept (%s); it is kept aside", type(problem).__name__)
-            file.replace(file.with_suffix(".broken"))
+            self._aside(file)
             return False
         return True
 
@@ -124,8 +130,12 @@ class Spool:
             return None
         except (InvalidTag, ValueError, BadFile):
             log.error("a spooled message does not open; it is kept as %s", file.with_suffix(".broken").name)
-            file.replace(file.with_suffix(".broken"))
+            self._aside(file)
             return None
+
+    def _aside(self, file: Path) -> None:
+        file.replace(file.with_suffix(".broken"))
+        self._broken += 1
 
     def _there(self) -> set[str]:
         return {file.stem.partition("-")[2] for file in self._files()}

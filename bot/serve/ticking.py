@@ -32,6 +32,8 @@ class Ticking:
         self._stopping, self._done = stopping, done
         self._upkeep = Upkeep(house.record, settings.anchors_path)
         self._tended_on: object = None
+        # While the record does not answer a tick lasts long, and each that is left out would be told.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._scheduler.add_job(
             self.tick, "interval", seconds=1, coalesce=True, max_instances=1, misfire_grace_time=None

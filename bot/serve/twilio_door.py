@@ -15,9 +15,9 @@ from data.model.conversation import MessageKind
 from data.model.inbound import Inbound
 from integrations.twilio_inbound import SILENCE, SILENCE_TYPE, opt_out, read_message, read_status
 from integrations.twilio_signature import verify
-from nlu.carrier import carrier_word
 
 # Where Twilio tells of our messages, and what tells us of which.
+_CARRIED_OUT = {"stop": MessageKind.STOPPED, "start": MessageKind.STARTED, "help": MessageKind.HELPED}
 STATUS_PATH, WHICH = "/twilio/status", "m"
 
 
@@ -76,10 +76,7 @@ class TwilioDoor:
 
 def _heeding(inbound: Inbound, told: str) -> Inbound:
     """With Advanced Opt-Out a clinic has STOP words of its own, which Twilio has carried out and answered already."""
-    kind = {"stop": MessageKind.BLOCKED, "start": MessageKind.UNBLOCKED}.get(told)
-    if kind is None or carrier_word(inbound.text) == told:
-        return inbound
-    return replace(inbound, kind=kind)
+    return replace(inbound, kind=_CARRIED_OUT[told]) if told in _CARRIED_OUT else inbound
 
 
 def _silence() -> web.Response:

@@ -84,9 +84,8 @@ def _answering(metrics: Metrics) -> Middleware:
         began, door = time.perf_counter(), _door(request)
         try:
             return await handler(request)
-        except Forged as problem:
+        except Forged:
             metrics.refused(door, "forged")
-            log.debug("refused at %s: %s", door, type(problem).__name__)
             return web.Response(status=403)
         except NotFound:
             metrics.refused(door, "not found")

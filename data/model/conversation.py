@@ -11,6 +11,9 @@ from data.model.people import ChannelKind
 class MessageKind(StrEnum):
     """What came in. Only TEXT and EDIT are words to be read; a PICTURE or FILE may carry some as its caption.
 
+    The words of FORWARDED are somebody else's: screened for an emergency, never carried out or believed. STOPPED,
+    STARTED and HELPED are what the carrier took for STOP, START and HELP, whatever the words are: it has carried them
+    out and answered, so that we stay silent. GROUP: of a known sender, `sender` is the private address.
     DATA is a vendor's word that an account (`text`) has something new.
     """
 
@@ -21,9 +24,13 @@ class MessageKind(StrEnum):
     PICTURE = "picture"
     STICKER = "sticker"
     FILE = "file"
+    FORWARDED = "forwarded"
     GROUP = "group"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
+    STOPPED = "stopped"
+    STARTED = "started"
+    HELPED = "helped"
     DATA = "data"
 
 

@@ -165,6 +165,12 @@ class SqliteWork(SqliteHealing):
         ((ahead,),) = self._read(select, _instants(now))
         return None if ahead is None else instant(ahead)
 
+    def let_go(self) -> None:
+        """End every lease. Only for a process that knows it is alone: whoever held one is dead."""
+        with self._writing():
+            for table in ("inbox", "due", "outbox"):
+                self._write("lease", f"UPDATE {table} SET lease_until = 0 WHERE lease_until > 0", ())  # noqa: S608
+
     def _take(self, table: str, row: tuple[Any, ...], row_id: str, now: datetime, lease: timedelta) -> Claim:
         number, attempt = row[0], row[4]
         self._write("token", "UPDATE token SET last = last + 1", ())

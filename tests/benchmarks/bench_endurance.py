@@ -1,4 +1,4 @@
-"""Memory of one process over 100,000 messages, each answered: resident size as it goes, the last beside the first."""
+"""Memory of one process over 100,000 messages of 5,000 patients, each answered: its resident size as it goes."""
 
 import asyncio
 import tempfile
@@ -10,7 +10,7 @@ from tests.benchmarks.bench_doors import PUBLIC, machine, patients, text
 from tests.benchmarks.doors.load import messages, put_load
 from tests.benchmarks.doors.provider import Provider
 
-MESSAGES, AT_ONCE = 100_000, 10_000
+PATIENTS, MESSAGES, AT_ONCE = 5_000, 100_000, 10_000
 
 
 def main(write: Callable[[str], object]) -> None:
@@ -21,7 +21,7 @@ def main(write: Callable[[str], object]) -> None:
 
 async def _run(folder: Path, write: Callable[[str], object]) -> None:
     provider = Provider()
-    roster, numbers = patients(500)
+    roster, numbers = patients(PATIENTS)
     ours = machine(folder, await provider.start())
     await asyncio.to_thread(ours.phms, "people", "load", "-", "--yes", said=roster)
     await asyncio.to_thread(ours.start)

@@ -221,3 +221,19 @@ def test_a_code_twice_is_refused() -> None:
 
 def test_the_answer_says_nothing() -> None:
     assert SILENCE.endswith("<Response/>")
+
+
+@pytest.mark.parametrize(
+    ("whole", "body", "more"),
+    [
+        ("I cannot Breathe", "I cannot ", {"Breathe": ""}),
+        ("chestBodzpain", "chest", {"Bodz": "pain"}),
+        ("stopButtonText", "stop", {"ButtonText": ""}),
+    ],
+)
+def test_a_text_whose_end_was_cut_off_into_a_parameter_is_read_whole(
+    whole: str, body: str, more: dict[str, str]
+) -> None:
+    """The signature fits both, so both must mean the same: an emergency that was cut would be no emergency."""
+    read = read_message(FORM | {"Body": body} | more)
+    assert read is not None and read.text == whole

@@ -56,7 +56,7 @@ def test_opens_probes_and_recovers() -> None:
     guard = GuardedChannel(provider, Pace())
     for n in range(IN_A_ROW):
         assert guard.send(TO, row(), after(n)) == ILL
-    assert guard.open
+    assert guard.trouble(after(IN_A_ROW)) == "provider-down:" + guard.name
     assert guard.send(TO, row(), after(IN_A_ROW)).error == "resting"
     assert provider.asked == IN_A_ROW
     # One probe, which fails; then nothing for as long again; then one that succeeds.
@@ -64,7 +64,7 @@ def test_opens_probes_and_recovers() -> None:
     assert guard.send(TO, row(), probe) == ILL
     assert guard.send(TO, row(), probe).state is SendState.QUEUED
     assert guard.send(TO, row(), probe + PROBE) == WELL
-    assert not guard.open and guard.send(TO, row(), probe + PROBE) == WELL
+    assert not guard.trouble(probe + PROBE) and guard.send(TO, row(), probe + PROBE) == WELL
 
 
 def test_what_surely_has_not_gone_is_said_to_be_queued() -> None:
@@ -98,7 +98,7 @@ def test_a_refusal_says_nothing_against_the_provider(error: str) -> None:
     guard = GuardedChannel(Provider(Outcome(SendState.FAILED, "p", error=error)), Pace())
     for n in range(100):
         guard.send(TO, row(), after(n))
-    assert not guard.open
+    assert not guard.trouble(after(0))
 
 
 def test_too_many_requests_close_for_all_and_open_no_breaker() -> None:
@@ -106,7 +106,7 @@ def test_too_many_requests_close_for_all_and_open_no_breaker() -> None:
     guard = GuardedChannel(Provider(busy), Pace())
     for n in range(50):
         guard.send(TO, row(n=n), START)
-    assert not guard.open
+    assert not guard.trouble(after(0))
     assert guard.ready_at(TO, row(Category.PAGE, Priority.P1), after(1)) == after(60)
 
 
