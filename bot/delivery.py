@@ -1,14 +1,15 @@
 """One send attempt: claim, check at send time, hand to the first provider that takes it, record what became of it."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bot.core.patience import LONGEST_WAIT, OUR_FAULT, is_urgent, least_wait, usual_wait
 from bot.core.receive import NO_PROVIDER_LEFT, SENDER_LOST
+from bot.faults import tell_of_provider
 from bot.trace import traced
 from data.model.communication import Category, Communication, SendState
-from data.model.concern import Priority
 from data.model.event import ReceiptArrived
 from data.model.people import ContactPoint, ContactState, Person
 from data.ports import Channel, Claim, Finds, Outcome, Paces
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("phms.delivery")
 
-# Waits after a refusal by every provider of the kind: doubling, at most a minute, for as long as the message lives.
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(seconds=60)
 # What we send unasked waits so long at a time while the person's own words are not yet answered; a notice, which may
 # be of an emergency, so long in all: an inbox that is stuck must not silence it.
 HEARING, LONGEST_HEARING = timedelta(seconds=5), timedelta(minutes=10)
@@ -133,7 +132,12 @@ def _attempt(house: "House", row: Communication, now: datetime) -> Outcome | Non
     if _can_wait(row, now) and _has_written(house, person):
         # What they wrote may be STOP or a withdrawal, and that counts from when it came in.
         return Outcome(SendState.QUEUED, retry_at=now + HEARING)
-    return _through(house.carriers, address, house.worded(row), now)
+    heard = list[Outcome]()
+    outcome = _through(house.carriers, address, house.worded(row), now, heard)
+    for provider in {said.provider for said in heard if said.error in OUR_FAULT and said.provider}:
+        # Told whatever became of this message: the next provider may have taken it.
+        tell_of_provider(house, provider, now)
+    return outcome
 
 
 def _can_wait(row: Communication, now: datetime) -> bool:
@@ -161,17 +165,24 @@ def _address(person: Person, row: Communication) -> ContactPoint | None:
     return next(known, next((c for c in of_kind if open_to(c.state, row)), of_kind[0] if of_kind else None))
 
 
-def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication, now: datetime) -> Outcome:
+def _through(
+    carriers: tuple[Channel, ...],
+    to: ContactPoint,
+    row: Communication,
+    now: datetime,
+    heard: list[Outcome] | None = None,
+) -> Outcome:
     """The first provider of the kind that takes the message; one that is known not to have taken it is passed over.
 
-    A page that repeats an earlier one starts with the provider that the earlier one did not need.
+    A page that repeats an earlier one starts with the provider that the earlier one did not need. What each said is
+    put into `heard`.
     """
     fitting = [c for c in carriers if c.kind is row.channel and c.name not in row.tried]
     if not fitting:
         return Outcome(SendState.UNDELIVERED, error=NO_PROVIDER_LEFT)
     if row.text_key == "page-again":
         fitting.reverse()
-    if row.priority is Priority.P1 or row.category is Category.SAFETY:
+    if is_urgent(row):
         # It does not wait for a provider that asks for patience while another has time.
         fitting = sorted(fitting, key=lambda carrier: max(_place(carrier, to, row, now), now))
     place = _place(fitting[0], to, row, now)
@@ -181,14 +192,16 @@ def _through(carriers: tuple[Channel, ...], to: ContactPoint, row: Communication
     outcome = Outcome(SendState.QUEUED)
     for carrier in fitting:
         outcome = _hand_over(carrier, to, row, now)
+        if heard is not None:
+            heard.append(outcome)
         may_double = outcome.state is SendState.UNKNOWN and row.category in (Category.SAFETY, Category.PAGE)
         if outcome.state is not SendState.QUEUED and not (may_double and carrier is not fitting[-1]):
             return outcome
     if outcome.state is not SendState.QUEUED:
         return outcome
     # A provider may ask for patience, within what a message can bear.
-    wished = outcome.retry_at or now + FIRST_WAIT * 2 ** min(row.attempts, 6)
-    later = max(now + FIRST_WAIT, min(now + LONGEST_WAIT, wished))
+    wished = outcome.retry_at or now + usual_wait(row)
+    later = max(now + least_wait(row), min(now + LONGEST_WAIT, wished))
     if row.expires_at is not None and later > row.expires_at:
         return Outcome(SendState.DROPPED, error="expired")
     return Outcome(SendState.QUEUED, error=outcome.error or "refused", retry_at=later)
@@ -202,8 +215,11 @@ def _place(carrier: Channel, to: ContactPoint, row: Communication, now: datetime
 def _hand_over(carrier: Channel, to: ContactPoint, row: Communication, now: datetime) -> Outcome:
     """One provider's answer; one that breaks its promise and raises may have sent the message or not."""
     try:
-        return carrier.send(to, row, now)
+        outcome = carrier.send(to, row, now)
     except Exception as problem:
         # Its text may quote the message, so only its kind is logged.
         log.error("provider %s raised %s on %s", carrier.name, type(problem).__name__, traced(row.id))
         return Outcome(SendState.UNKNOWN, provider=carrier.name, error="provider raised")
+    # Refused for our account's sake it has surely not gone, whatever the provider calls it.
+    ours = outcome.state is SendState.FAILED and outcome.error in OUR_FAULT
+    return replace(outcome, state=SendState.QUEUED) if ours else outcome

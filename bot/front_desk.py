@@ -2,19 +2,22 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.core.access import Action, Asker, may
 from bot.core.desk import Heading, told_once
 from bot.core.heard import contact_at, heard, is_unverified
-from bot.core.kinds import also_unseen
+from bot.core.invite_codes import read_code
+from bot.core.kinds import also_unseen, asked_for_help, in_private
 from bot.core.kit import Team
 from bot.core.last_resort import respond_plainly
 from bot.core.respond import respond
 from bot.core.shared_number import writers
 from bot.core.who_saw import Looks, latest_looks, tell_who_saw
 from bot.kinds import Kinds
+from bot.known_elsewhere import recognize
 from bot.linking import Linking
 from bot.shared_desk import SharedDesk
 from bot.staff_desk import StaffDesk
@@ -25,7 +28,7 @@ from data.model.audit import Access
 from data.model.chart import Changes, Chart
 from data.model.conversation import MessageKind, Parse, RawMessage
 from data.model.people import ContactPoint, ContactState, Person, Role
-from nlu.carrier import carrier_word
+from nlu.carrier import carrier_word, command_word
 from nlu.consent import read_consent
 from nlu.safety import screen
 from scheduler.orders import Verb
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("phms.front_desk")
 
 # What is nobody's words: it needs no answer where thinking fails.
-_NOBODYS = (MessageKind.GROUP, MessageKind.BLOCKED, MessageKind.UNBLOCKED)
+_NOBODYS = (MessageKind.GROUP, MessageKind.BLOCKED, MessageKind.UNBLOCKED, MessageKind.HELPED)
 _PATIENTS = (Role.PATIENT, Role.PROXY, Role.STRANGER)
 
 
@@ -54,8 +57,15 @@ class FrontDesk:
     def answer(self, message: RawMessage) -> None:
         """Think one message through and commit what it makes, on the chart it is about."""
         now = self._house.now()
-        if self._kinds.answer(message, now) or self.answer_unread(message) or self._linking.answer(message, now):
+        recognize(self._house, message, now)
+        if self._kinds.answer(message, now) or self.answer_unread(message) or self._says_how_back(message, now):
             return
+        message = self._heeding_commands(message, now)
+        if not self._linking.answer(message, now):
+            self.answer_words(message, now)
+
+    def answer_words(self, message: RawMessage, now: datetime) -> None:
+        """Answer plain words of whoever wrote them."""
         person = self.sender(message)
         sharing = self._sharing(message, person)
         if len(sharing) > 1:
@@ -66,12 +76,61 @@ class FrontDesk:
             self.staff.answer(message, person, now)
         self._spread(message, person, now)
 
+    def answer_danger(self, message: RawMessage, now: datetime, *, believed: bool) -> None:
+        """Answer an emergency; of words that are not `believed`, for somebody else wrote them, nothing else counts."""
+        people, kit = writers(self._house.record.holders(message.channel, message.address)), self._house.kit
+        if people:
+            self._shared.answer_danger(message, people, now, believed=believed)
+        elif message.kind is not MessageKind.GROUP:
+            person = self.sender(message)
+            if person.role is Role.STRANGER:
+                nothing = Parse(text="", language=person.language)
+                self.commit(person.id, message, now, lambda c, t: respond(c, message, nothing, kit, t, now))
+            else:
+                self.staff.say(message, person, Heading(key="emergency-staff"), now)
+
+    def _heeding_commands(self, message: RawMessage, now: datetime) -> RawMessage:
+        """Where no carrier does it, /stop is STOP, and /start START: a chat that was stopped has a button for it.
+
+        A code behind /start counts as well.
+        """
+        word = command_word(message.text) if message.kind is MessageKind.TEXT else None
+        if message.channel.answers_stop or word not in ("stop", "start"):
+            return message
+        said = replace(message, text=word.upper())
+        if word == "stop":
+            return said
+        if not self._is_stopped(message):
+            return message
+        if read_code(message.text) is None:
+            return said
+        self.answer_words(replace(said, id=f"{message.id}/start"), now)
+        return message
+
+    def _says_how_back(self, message: RawMessage, now: datetime) -> bool:
+        """Whether it was HELP from a chat that was stopped, which no carrier answers."""
+        asks = "help" in (command_word(message.text), carrier_word(message.text))
+        if message.channel.answers_stop or not asks or not self._is_stopped(message):
+            return False
+        person, kit = self.sender(message), self._house.kit
+        self.commit(person.id, message, now, lambda c, t: asked_for_help(c, message, kit, t, now))
+        return True
+
+    def _is_stopped(self, message: RawMessage) -> bool:
+        holders = self._house.record.holders(message.channel, message.address)
+        held = (contact_at(person, message.channel, message.address) for person in holders)
+        return any(contact is not None and contact.state is ContactState.STOPPED for contact in held)
+
     def answer_plainly(self, message: RawMessage, *, last_try: bool) -> bool:
         """The simplest answer that can work; False when not even that did and the message must stay."""
         try:
             if message.kind in _NOBODYS and not screen(message.text):
                 return True
             person, now = self.sender(message), self._house.now()
+            private = in_private(message)
+            people = writers(self._house.record.holders(private.channel, private.address)) if private else ()
+            if private and people:
+                self._shared.answer_danger_plainly(private, people, now)
             if person.role in _PATIENTS:
                 sharing, kit = self._sharing(message, person), self._house.kit
                 if len(sharing) > 1 and screen(message.text):
@@ -167,15 +226,15 @@ class FrontDesk:
         return self._house.record.code_use(who.id, reply.code, self._house.now()) is not None
 
     def _spread(self, message: RawMessage, writer: Person, now: datetime) -> None:
-        """STOP and START belong to the number, so they hold for all who share it; so does that it is unblocked."""
+        """STOP and START belong to the number, so they hold for all who share it; so does that it lives."""
         word, kit = carrier_word(message.text), self._house.kit
         said = word if word in ("stop", "start") else ""
         for other in self._house.record.holders(message.channel, message.address):
             contact = contact_at(other, message.channel, message.address)
-            blocked = contact is not None and contact.state is ContactState.BLOCKED
+            silent = contact is not None and contact.state in (ContactState.BLOCKED, ContactState.DEAD)
             if other.id != writer.id and said:
                 self.commit(other.id, message, now, lambda c, t: told_once(c, message, said, kit, t, now))
-            elif blocked:
+            elif silent:
                 self.commit(other.id, message, now, lambda c, t: Changes())
 
     def parse(self, text: str, language: str) -> Parse:

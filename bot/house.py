@@ -18,6 +18,7 @@ from bot.delivery import deliver_next
 from bot.door import kept_address, kept_id, kept_text
 from bot.faults import heed
 from bot.front_desk import FrontDesk
+from bot.known_elsewhere import known_elsewhere
 from bot.long_texts import in_parts
 from bot.named import named
 from bot.trace import traced
@@ -25,13 +26,14 @@ from bot.unread import tell_of
 from data.errors import BadFile, BadInput, Conflict, NotFound, Unavailable
 from data.model.chart import Changes, Chart
 from data.model.communication import Communication, SendState
-from data.model.conversation import RawMessage
+from data.model.conversation import MessageKind, RawMessage
 from data.model.event import DueFired, PersonChanged, ReadingsArrived, ReceiptArrived
 from data.model.inbound import Inbound
 from data.model.observation import Observation
 from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Purpose, Role
 from data.model.plan import Activity
 from data.ports import Channel, Claim, Clock, Parser, Record, Spoilt
+from nlu.safety import screen
 
 log = logging.getLogger("phms.house")
 
@@ -99,7 +101,8 @@ class House:
         """
         messages, now = [], self.now()
         for one in inbound:
-            address = kept_address(one.address)
+            address, ref, group = kept_address(one.address), kept_id(one.ref), one.kind is MessageKind.GROUP
+            in_danger = self._in_danger(one) if group else None
             messages.append(
                 RawMessage(
                     id=f"{one.channel}:{kept_id(one.provider_message_id)}",
@@ -107,9 +110,9 @@ class House:
                     address=address,
                     text=kept_text(one.text),
                     received_at=one.received_at or now,
-                    person_id=self._writer(one.channel, address),
+                    person_id=in_danger or self._writer(one.channel, address),
                     kind=one.kind,
-                    ref=kept_id(one.ref),
+                    ref=ref if in_danger or not group else "",
                 )
             )
         try:
@@ -128,10 +131,23 @@ class House:
         """In whose queue a message stands; None where nobody has the address, or nobody there can be read."""
         try:
             person = self.record.person_at(channel, address)
+            if person is None or person.role is Role.STRANGER:
+                person = next(iter(known_elsewhere(self.record, channel, address)), person)
         except (BadFile, NotFound, Unavailable) as problem:
             log.error("nobody could be looked up at an address (%s); the message is kept", type(problem).__name__)
             return None
         return person.id if person else None
+
+    def _in_danger(self, inbound: Inbound) -> str | None:
+        """The patient who cries for help in a group; who else is there, or what else they write, is not kept."""
+        if not inbound.ref or not screen(inbound.text):
+            return None
+        try:
+            patients = writers(self.record.holders(inbound.channel, kept_address(inbound.ref)))
+        except (BadFile, NotFound, Unavailable) as problem:
+            log.error("who wrote in a group could not be looked up (%s); the message is kept", type(problem).__name__)
+            return None
+        return patients[0].id if patients else None
 
     def stream(self, subject: str, observations: tuple[Observation, ...], *, batch_id: str) -> None:
         """Take in a batch of readings of one patient; the same batch of the same source again changes nothing."""

@@ -8,7 +8,17 @@ from bot.buttons import pressed
 from bot.core.desk import Heading
 from bot.core.edit import readings_of, respond_edit, says_the_same
 from bot.core.heard import is_unverified
-from bot.core.kinds import UNSEEN, button_old, cannot_open, in_group, nothing_new, was_blocked
+from bot.core.kinds import (
+    UNSEEN,
+    answered_by_carrier,
+    button_old,
+    cannot_open,
+    forwarded,
+    in_group,
+    in_private,
+    nothing_new,
+    was_blocked,
+)
 from bot.core.kit import Team
 from bot.core.shared_number import coded, said_first, writers
 from data.model.chart import Changes, Chart
@@ -22,6 +32,10 @@ if TYPE_CHECKING:
     from bot.house import House
 
 
+# What a carrier has carried out, in a word that counts.
+_CARRIED_OUT = {MessageKind.STOPPED: "STOP", MessageKind.STARTED: "START"}
+
+
 class Kinds:
     """Answers messages by their kind. Holds nothing but the house and the desk it stands at."""
 
@@ -32,8 +46,11 @@ class Kinds:
         """Answer a message by its kind; False where its text is to be read as any other."""
         match message.kind:
             case MessageKind.GROUP:
-                kit, group = self._house.kit, self._desk.stranger(message)
-                self._desk.commit(group.id, message, now, lambda c, t: in_group(c, message, kit, t, now))
+                self._group(message, now)
+            case MessageKind.FORWARDED:
+                self._forwarded(message, now)
+            case MessageKind.STOPPED | MessageKind.STARTED | MessageKind.HELPED:
+                self._carried_out(message, now)
             case MessageKind.BLOCKED | MessageKind.UNBLOCKED:
                 self._blocked(message, now)
             case _ if self._desk.answer_unread(message):
@@ -55,6 +72,44 @@ class Kinds:
             self._desk.commit(
                 person.id, message, now, lambda c, t: was_blocked(c, message, kit, t, now) if gone else Changes()
             )
+
+    def _group(self, message: RawMessage, now: datetime) -> None:
+        """To the group the same whoever writes; the team of a patient in danger is paged."""
+        kit, group = self._house.kit, self._desk.stranger(message)
+        self._desk.commit(group.id, message, now, lambda c, t: in_group(c, message, kit, t, now))
+        private = in_private(message)
+        if private is not None:
+            self._desk.answer_danger(private, now, believed=True)
+
+    def _forwarded(self, message: RawMessage, now: datetime) -> None:
+        if screen(message.text):
+            if not self._desk.answer_unread(message):
+                self._desk.answer_danger(message, now, believed=False)
+            return
+        # Of what somebody else wrote nothing is carried out, wherever it goes from here.
+        message = replace(message, text="")
+        if self._desk.answer_unread(message):
+            return
+        person, kit = self._desk.sender(message), self._house.kit
+        if person.role is Role.STRANGER:
+            self._desk.answer_patient(message, person, now)
+        else:
+            self._desk.commit(person.id, message, now, lambda c, t: forwarded(c, message, kit, t, now))
+
+    def _carried_out(self, message: RawMessage, now: datetime) -> None:
+        """As if STOP or START had been written; the words themselves count as well when they are an emergency."""
+        danger, kit = bool(screen(message.text)), self._house.kit
+        if danger and not self._desk.answer_unread(message):
+            self._desk.answer_words(replace(message, kind=MessageKind.TEXT), now)
+        word = _CARRIED_OUT.get(message.kind)
+        if word is not None:
+            event_id = f"{message.id}/{word.lower()}" if danger else message.id
+            said = replace(message, id=event_id, text=word)
+            if not self._desk.answer_unread(said):
+                self._desk.answer_words(said, now)
+        elif not danger and self._house.record.holders(message.channel, message.address):
+            person = self._desk.sender(message)
+            self._desk.commit(person.id, message, now, lambda c, t: answered_by_carrier(c, message, kit, t, now))
 
     def _unseen(self, message: RawMessage, now: datetime) -> bool:
         person, kit = self._desk.sender(message), self._house.kit

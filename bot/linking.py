@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING
 from bot.core.heard import contact_at, lapsed
 from bot.core.invite import (
     MOST_WRONG,
-    Said,
     code_refused,
+    colleagues_address,
     confirm,
-    digest,
-    genuine,
-    invitation,
     open_invite,
-    read_code,
     redeem,
     wrong_lately,
 )
+from bot.core.invite_codes import Said, digest, genuine, invitation, read_code
 from bot.core.unverified import lapse as lapse_one
 from data.model.conversation import MessageKind, RawMessage
 from data.model.people import ContactState, Person, Role
 from nlu.safety import screen
 
 if TYPE_CHECKING:
-    from bot.core.invite import Invitation
+    from bot.core.invite_codes import Invitation
     from bot.front_desk import FrontDesk
     from bot.house import House
     from data.ports import Record
@@ -65,6 +62,10 @@ class Linking:
         found = _invited(record, said, now) if wrong < MOST_WRONG else None
         if found is None and said.bare and known:
             return False
+        if found is not None and (colleague := _colleague_there(holders, found, message)):
+            kit, whose = self._house.kit, colleague
+            self._desk.commit(found.id, message, now, lambda c, t: colleagues_address(c, message, whose, kit, t, now))
+            return True
         if found is None or not self._redeem(found, message, said, now):
             self._refuse(sender, message, now)
         return True
@@ -81,6 +82,19 @@ class Linking:
     def _refuse(self, sender: Person, message: RawMessage, now: datetime) -> None:
         kit = self._house.kit
         self._desk.commit(sender.id, message, now, lambda c, t: code_refused(c, message, kit, t, now))
+
+
+def _colleague_there(holders: tuple[Person, ...], invited: Person, message: RawMessage) -> Person | None:
+    """Which colleague is reached at the address that a patient's code came from."""
+    if invited.role not in (Role.PATIENT, Role.PROXY):
+        return None
+    gone = (ContactState.UNVERIFIED, ContactState.DEAD)
+    for person in holders:
+        contact = contact_at(person, message.channel, message.address)
+        works_here = person.active and person.role not in (Role.PATIENT, Role.PROXY, Role.STRANGER)
+        if works_here and contact is not None and contact.state not in gone:
+            return person
+    return None
 
 
 def _invited(record: "Record", said: Said, now: datetime, *, by_web: bool = False) -> Person | None:

@@ -27,6 +27,9 @@ from nlu.carrier import carrier_word
 from nlu.safety import screen
 from scheduler.replies import read_reply
 
+# Nothing went to an address in these states, until a message showed that it lives.
+_SILENT = (ContactState.BLOCKED, ContactState.DEAD)
+
 if TYPE_CHECKING:
     from bot.front_desk import FrontDesk
     from bot.house import House
@@ -98,7 +101,7 @@ class StaffDesk:
             if not self._names_own_code(message, who, now):
                 return False
             self._hear(message, who, now, by_code=True)
-        elif (contact := contact_at(who, message.channel, message.address)) and contact.state is ContactState.BLOCKED:
+        elif (contact := contact_at(who, message.channel, message.address)) and contact.state in _SILENT:
             self._hear(message, who, now, by_code=False)
         return True
 

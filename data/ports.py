@@ -292,7 +292,8 @@ class Outcome:
     `error` is our own word, never a provider's text, which may quote the message. Some have consequences:
     "stopped" and "blocked" (they want nothing from us there), "invalid" (no such address, or none that takes
     messages), "unreachable" (the number may be dead), "filtered" (another provider may get through), "template"
-    (this channel takes no free text now). Any other word just names the fault.
+    (this channel takes no free text now), "account" and "auth" (our own credentials are refused: it has not gone, and
+    is kept until that is mended). Any other word just names the fault.
     """
 
     state: SendState

@@ -61,9 +61,10 @@ class _Found(NamedTuple):
 def read_update(body: bytes, bot_id: int) -> Inbound | None:
     """One update of the bot, or None for what needs no answer. Raises `BadInput` for what is not an update.
 
-    A message forwarded, or made by a bot, is a FILE with its words, whatever it looks like: words to be screened,
+    A message forwarded, or made by a bot, is FORWARDED with its words, whatever it looks like: words to be screened,
     not to be believed. Of a reply only the own words count, not what is quoted. Anything in a group is GROUP, with the
-    group's id and nobody's. A text may carry half characters, as JSON can: the house mends what it keeps.
+    group's id, and the writer's as its `ref`. A text may carry half characters, as JSON can: the house mends what it
+    keeps.
     """
     update = _object(body)
     number = _number(update, "update_id")
@@ -107,7 +108,7 @@ def _message(message: _Json) -> _Found | None:
     if _by_a_bot(message) or not _sent_by_somebody(message, words):
         return None
     if chat.get("type") in _GROUPS:
-        return _Found(MessageKind.GROUP, address, words, ref)
+        return _Found(MessageKind.GROUP, address, words, _writer(message))
     if chat.get("type") != "private":
         return None
     return _Found(_kind(message), address, words, ref)
@@ -119,6 +120,14 @@ def _edited(message: _Json) -> _Found | None:
     if found is None or not found.text:
         return None
     return found._replace(kind=MessageKind.EDIT) if found.kind is MessageKind.TEXT else found
+
+
+def _writer(message: _Json) -> str:
+    """Whose words they are in a group, as the chat that this person has with us alone; nobody's where they hide."""
+    sender = message.get("from")
+    if not isinstance(sender, dict) or "sender_chat" in message or any(mark in message for mark in _NOT_THEIRS):
+        return ""
+    return str(_number(sender, "id"))
 
 
 def _pressed(query: _Json) -> _Found | None:
@@ -155,13 +164,11 @@ _READERS = {
 
 
 def _kind(message: _Json) -> MessageKind:
-    if not any(mark in message for mark in _NOT_THEIRS):
-        if message.get("text"):
-            return MessageKind.TEXT
-        for medium, kind in _MEDIA.items():
-            if medium in message:
-                return kind
-    return MessageKind.FILE
+    if any(mark in message for mark in _NOT_THEIRS):
+        return MessageKind.FORWARDED
+    if message.get("text"):
+        return MessageKind.TEXT
+    return next((kind for medium, kind in _MEDIA.items() if medium in message), MessageKind.FILE)
 
 
 def _by_a_bot(message: _Json) -> bool:

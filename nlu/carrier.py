@@ -1,5 +1,6 @@
 """The carrier's own words, STOP, START and HELP, which count only as the whole message."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -12,6 +13,9 @@ _LONGEST = 40
 
 # Letters of other scripts that look like Latin ones. STOP only: unclear, we fall silent; a START must be clear.
 _LOOKALIKES = str.maketrans("ѕторасеіухнкмвοτρ", "stopaceiyxhkmbotp")
+
+
+_COMMAND = re.compile(r"/(start|stop|help)(?:@\w{1,40})?(\s.*)?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +39,30 @@ def carrier_word(text: str) -> Literal["stop", "start", "help"] | None:
     if not said or len(said) > _LONGEST:
         return None
     known = _known()
-    # "/start" is Telegram's first message, pressed and not written: it takes no STOP back.
+    # "/start" is pressed and not written. See `command_word`.
     if known.get(said) == "start" and "/" in text:
         return None
     if said in known:
         return known[said]
     return "stop" if known.get(said.translate(_LOOKALIKES)) == "stop" else None
+
+
+def command_word(text: str) -> Literal["stop", "start", "help"] | None:
+    """Which of the words the text is as a command of a chat, in which no carrier answers: that is for us to do there.
+
+    Behind "/start", which a button sends, stands whatever the link had that led to it.
+
+    >>> command_word("/start aBc"), command_word("/help@clinicbot"), command_word("/stop the pain")
+    ('start', 'help', None)
+    """
+    said = _COMMAND.fullmatch(text.strip())
+    word = said[1].lower() if said else ""
+    match word:
+        case "start":
+            return "start"
+        case "stop" | "help" if said is not None and not said[2]:
+            return "stop" if word == "stop" else "help"
+    return None
 
 
 @cache

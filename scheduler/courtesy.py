@@ -1,5 +1,6 @@
 """Whether a message may go out at this moment: quiet hours, pause, consent, caps. Asked at send time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,13 @@ LONGEST_HOLD = timedelta(hours=12)
 _RELEASE = timedelta(minutes=30)
 # On a message that tells nothing about anybody ("personal"), and on the one that confirms a STOP ("last word").
 IMPERSONAL, LAST_WORD = {"personal": "no"}, {"last-word": "yes"}
+# On news of what the person wrote of themselves: at P2 quiet hours do not hold it (escalation.md, "quiet hours").
+ANSWERS = {"answers": "yes"}
+# House default: nobody types so much, but two machines that answer each other do, for ever. So many answers in so
+# long to one person, then silence until they are fewer.
+MOST_ANSWERS, ANSWERS_WITHIN = 20, timedelta(minutes=10)
+# House default: so often in so long an address that is nobody's is told whom to call.
+MOST_TO_STRANGERS, STRANGERS_WITHIN = 5, timedelta(hours=1)
 _URGENT = (Priority.P1, Priority.P2)
 _GONE = (SendState.ACCEPTED, SendState.SENT, SendState.DELIVERED, SendState.READ, SendState.UNKNOWN)
 
@@ -56,6 +64,18 @@ class Verdict:
 
 
 _SEND = Verdict(action=Action.SEND)
+
+
+def enough_said(said: Iterable[Communication], recipient: str, now: datetime) -> bool:
+    """Whether a person was answered so often lately that nothing more is said: safety texts are not counted."""
+    answers = (c for c in said if c.category is Category.REPLY and c.recipient == recipient)
+    return sum(now - ANSWERS_WITHIN < c.created_at <= now for c in answers) >= MOST_ANSWERS
+
+
+def enough_to_stranger(said: Iterable[Communication], now: datetime) -> bool:
+    """Whether an address that is nobody's was told often enough lately whom to call."""
+    texts = (c for c in said if c.category is Category.SAFETY)
+    return sum(now - STRANGERS_WITHIN < c.created_at <= now for c in texts) >= MOST_TO_STRANGERS
 
 
 def quiet_until(quiet: QuietHours | None, zone: str, now: datetime) -> datetime | None:
@@ -140,12 +160,18 @@ def _inactive(communication: Communication, person: Person) -> str:
 
 
 def _notice(communication: Communication, person: Person, now: datetime) -> Verdict:
-    """Held by the person's own quiet hours, not by a pause, which is of reminders; dropped where stale by then."""
+    """Held by the person's own quiet hours, not by a pause, which is of reminders; dropped where stale by then.
+
+    They hold nothing at P1, and at P2 nothing that answers what the person wrote.
+    """
     if communication.expires_at is not None and now >= communication.expires_at:
         return Verdict(action=Action.DROP, reason="expired")
     patient = person.role in (Role.PATIENT, Role.PROXY)
     if patient and refused(person, Purpose.MESSAGING):
         return Verdict(action=Action.DROP, reason="consent withdrawn")
+    answers = communication.priority is Priority.P2 and ANSWERS.items() <= communication.params.items()
+    if communication.priority is Priority.P1 or answers:
+        return _SEND
     return _hold(communication, quiet_until(person.quiet, person.zone, now), "quiet hours") or _SEND
 
 

@@ -11,7 +11,8 @@ from bot.core.chart_shown import show_chart
 from bot.core.correct_reading import correct_reading, splits, with_reading
 from bot.core.desk import tell
 from bot.core.draft import Draft
-from bot.core.invite import Invitation, invite, invited_name
+from bot.core.invite import invite, invited_name
+from bot.core.invite_codes import Invitation
 from bot.core.kit import Kit, Team
 from bot.core.nudges import end_nudge, list_nudges, set_nudge, well_formed
 from bot.core.panels import find_colleague, panel

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bot.core.draft import Draft
-from bot.core.orders import carry_out, take_back_pages
+from bot.core.orders import carry_out, from_there, take_back_pages
 from data.model.concern import Flag, FlagState
 from data.model.escalation import EscalationState
 from data.model.plan import Due, DueKind
@@ -70,7 +70,7 @@ def _escalate(draft: Draft, flag: Flag) -> None:
             id=escalation_id, subject=flag.subject, flag_id=flag.id, policy=policy, team=ladder, now=draft.now
         )
         draft.flags[flag.id] = replace(flag, escalation_id=escalation_id)
-    carry_out(draft, step)
+    carry_out(draft, from_there(draft, step))
 
 
 def _stand_down(draft: Draft, flag: Flag) -> None:

@@ -7,15 +7,20 @@ from bot.core.draft import Draft
 from bot.core.heard import NEVER, contact_at, usual_state, with_contact
 from data.model.communication import Category, Communication
 from data.model.concern import Priority
-from data.model.conversation import RawMessage
+from data.model.conversation import MessageKind, RawMessage
 from data.model.people import ChannelKind, ContactPoint, ContactState, Role
-from scheduler.courtesy import IMPERSONAL, LAST_WORD
+from scheduler.courtesy import IMPERSONAL, LAST_WORD, enough_to_stranger
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 # A safety text that could not be sent for so long is not sent any more: a person must phone instead.
 SAFETY_LIFE = timedelta(hours=1)
 # STOP is confirmed once, within five minutes or not at all (FCC 24-24, 2024).
 _CONFIRMED_WITHIN = timedelta(minutes=5)
+
+# What the carrier says it has answered, whatever it does by default.
+_ANSWERED = (MessageKind.STOPPED, MessageKind.STARTED)
+# What strangers and groups are told; who merely cannot be read may be a patient, and hears what patients do.
+_TO_NOBODY = ("emergency-stranger", "emergency-group", "cannot-read-now")
 
 
 def say_safely(
@@ -28,7 +33,13 @@ def say_safely(
     address: str = "",
     escalation_id: str | None = None,
 ) -> None:
-    """A safety text to the patient. Where no address is left, a person is told to phone."""
+    """A safety text to the patient. Where no address is left, a person is told to phone.
+
+    To an address that is nobody's it goes so often an hour and no more; a patient in danger is always answered.
+    """
+    if draft.subject.role is Role.STRANGER and key in _TO_NOBODY and enough_to_stranger(draft.said(), draft.now):
+        draft.notes.append(f"{key} not said: it was often enough within the hour")
+        return
     said = draft.say(
         draft.subject,
         key,
@@ -58,7 +69,7 @@ def carrier_word_said(draft: Draft, message: RawMessage, word: str) -> None:
         draft.cancel_queued("stopped", lambda row: _meant_for(row, draft, message, left))
     if contacts == before:
         return
-    if not message.channel.answers_stop:
+    if not (message.channel.answers_stop or message.kind in _ANSWERED):
         _confirm(draft, message, "stop-confirmed" if word == "stop" else "start-confirmed")
     if word == "stop" and draft.subject.role is not Role.STRANGER:
         tell_of_contact(draft, "stopped", message.channel)
@@ -70,6 +81,11 @@ def _after_word(contact: ContactPoint, word: str, now: datetime) -> ContactPoint
         return replace(contact, state=ContactState.STOPPED)
     over = contact.state in (ContactState.STOPPED, ContactState.BLOCKED)
     return replace(contact, state=usual_state(contact, now)) if over else contact
+
+
+def say_how_back(draft: Draft, message: RawMessage) -> None:
+    """To somebody who sent STOP and asks for help: how to come back, and nothing else."""
+    _confirm(draft, message, "stop-confirmed")
 
 
 def _confirm(draft: Draft, message: RawMessage, key: str) -> None:

@@ -11,8 +11,9 @@ from data.model.concern import Flag, Priority, RiskAssessment
 from data.model.conversation import Dialogue
 from data.model.escalation import Escalation
 from data.model.observation import Observation, SymptomReport
-from data.model.people import ChannelKind, Person
+from data.model.people import ChannelKind, ContactPoint, Person
 from data.model.plan import Activity, Due
+from scheduler.courtesy import enough_said
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Draft:
     team: Team
     event_id: str
     now: datetime
+    # Where the person wrote what this event is, if it is a message of theirs.
+    heard_from: ContactPoint | None = None
     person: Person | None = None
     assessment: RiskAssessment | None = None
     dialogue: Dialogue | None = None
@@ -86,9 +89,13 @@ class Draft:
     ) -> bool:
         """Queue one sentence to one person on `channel`, else their first usable one.
 
-        False, with a note, when there is no usable address: the caller's fallback (next step, phone) applies.
+        False, with a note, when there is no usable address: the caller's fallback (next step, phone) applies; or when
+        it is one answer too many, as between two machines.
         """
         contacts = usable(to)
+        if category is Category.REPLY and enough_said(self.said(), to.id, self.now):
+            self.notes.append(f"{key} not said: {to.id} was answered too often in a short time")
+            return False
         if channel is None:
             if not contacts:
                 self.notes.append(f"no usable address for {to.id}: {key} not sent")
@@ -117,6 +124,11 @@ class Draft:
             picture=picture,
         )
         return True
+
+    def said(self) -> tuple[Communication, ...]:
+        """The chart's messages as they will be."""
+        drafted = self.communications
+        return (*(c for c in self.chart.communications if c.id not in drafted), *drafted.values())
 
     def cancel_queued(self, why: str, unwanted: Callable[[Communication], bool]) -> None:
         """Take back everything that is still queued and `unwanted`."""

@@ -19,6 +19,7 @@ from bot.core.typed_readings import TYPED, Rows, put_right, say_values, withdraw
 from data.model.chart import Changes, Chart
 from data.model.conversation import Parse, RawMessage, Reading
 from data.model.observation import Observation
+from data.model.people import ContactPoint
 
 
 @dataclass(slots=True)
@@ -61,7 +62,8 @@ def respond_edit(
     now: datetime,
 ) -> Changes:
     """The changes of an edit without an emergency in it; `edited` is the message in its earlier forms, oldest first."""
-    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    origin = ContactPoint(system=message.channel, value=message.address)
+    draft = Draft(chart, kit, team, event_id=message.id, now=now, heard_from=origin)
     felt = _felt(parse) != _felt(before)
     new = replace(parse, entities=parse.entities if felt else ())
     found = _compare(readings_of(chart, edited), parse.readings)

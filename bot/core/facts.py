@@ -9,6 +9,8 @@ from scheduler.courtesy import activity_of
 
 # The name under which the rules know a glucose that is out of range in every unit it can be in.
 UNIT_UNKNOWN = "glucose-in-any-unit"
+# The same for a reading that may be deadly, of one of several patients.
+UNKNOWN_WRITER = "deadly-reading-of-unknown-writer"
 
 
 def note_alarms(draft: Draft, message: RawMessage, alarms: tuple[Alarm, ...]) -> None:
@@ -56,6 +58,11 @@ def clear_reminders(draft: Draft) -> None:
 
 def _note_entity(draft: Draft, message: RawMessage, nth: int, entity: Entity) -> None:
     _note(draft, message, f"symptom/{nth}", entity.key, entity.assertion, entity.words)
+
+
+def note_symptom(draft: Draft, message: RawMessage, symptom: str, words: str) -> None:
+    """One fact that is no reading and no complaint in words, such as a name that only the rules know."""
+    _note(draft, message, f"symptom/{symptom}", symptom, Assertion.PRESENT, words)
 
 
 def _note(draft: Draft, message: RawMessage, tail: str, symptom: str, assertion: Assertion, words: str) -> None:

@@ -25,7 +25,7 @@ _FROM = {
     ContactState.DEAD: (ContactState.ACTIVE, ContactState.UNVERIFIED, ContactState.BLOCKED),
     ContactState.UNVERIFIED: (ContactState.ACTIVE,),
 }
-FILTERED = "filtered"
+FILTERED, REFUSED_US = "filtered", "account-refused"
 TELLING = (*_STATES, FILTERED)
 
 
@@ -57,11 +57,13 @@ def _sent_to(person: Person, row: Communication) -> ContactPoint | None:
     return of_kind[0] if len(of_kind) == 1 else None
 
 
-def filtered(chart: Chart, provider: str, event_id: str, kit: Kit, team: Team, now: datetime) -> Changes:
-    """The changes when carriers filter what a provider sends: whoever runs the clinic hears of it; it has no person."""
+def provider_fails(
+    chart: Chart, provider: str, key: str, event_id: str, kit: Kit, team: Team, now: datetime
+) -> Changes:
+    """The changes when a provider fails for all: whoever runs the clinic hears the sentence `key`; it has no person."""
     draft = Draft(chart, kit, team, event_id=event_id, now=now)
     if not team.operations():
-        draft.notes.append("nobody works here who could be told that messages are filtered")
+        draft.notes.append(f"nobody works here who could be told: {key}")
     for person in team.operations():
-        draft.say(person, "filtered", Category.OPERATIONS, name=provider)
+        draft.say(person, key, Category.OPERATIONS, name=provider)
     return draft.changes()

@@ -28,7 +28,14 @@ def lapsed(contact: ContactPoint, now: datetime) -> bool:
 
 def may_be_anothers(contact: ContactPoint, now: datetime) -> bool:
     """Whether somebody else may write from it."""
-    return contact.state in (ContactState.UNVERIFIED, ContactState.DEAD) or lapsed(contact, now)
+    if contact.state is ContactState.DEAD:
+        return _is_given_out_again(contact) or lapsed(contact, now)
+    return contact.state is ContactState.UNVERIFIED or lapsed(contact, now)
+
+
+def _is_given_out_again(contact: ContactPoint) -> bool:
+    """Numbers are; a chat of Telegram's is nobody else's, and that it was not found can have been a passing fault."""
+    return contact.system is not ChannelKind.TELEGRAM
 
 
 def is_unverified(person: Person, message: RawMessage, now: datetime) -> bool:
@@ -51,7 +58,8 @@ def with_contact(person: Person, changed: ContactPoint) -> Person:
 def heard(changes: Changes, chart: Chart, message: RawMessage, now: datetime) -> Changes:
     """The same changes, with what it shows about an address that a message came from it.
 
-    One that was blocked is not; one that was dead lives, whoever has it; a known one is known for another while.
+    One that was blocked is not; one that was dead lives, though a number may be another's now; a known one is known
+    for another while.
     """
     person = changes.person or chart.person
     if person is None or person.role is Role.STRANGER or message.kind in (MessageKind.BLOCKED, MessageKind.GROUP):
@@ -74,9 +82,9 @@ def heard_of_staff(chart: Chart, message: RawMessage, now: datetime, *, by_code:
 
 def _heard(contact: ContactPoint, now: datetime) -> ContactPoint:
     match contact.state:
-        case ContactState.DEAD:
+        case ContactState.DEAD if _is_given_out_again(contact):
             return replace(contact, state=ContactState.UNVERIFIED)
-        case ContactState.BLOCKED:
+        case ContactState.BLOCKED | ContactState.DEAD:
             contact = replace(contact, state=usual_state(contact, now))
         case ContactState.ACTIVE if lapsed(contact, now):
             return replace(contact, state=ContactState.UNVERIFIED)

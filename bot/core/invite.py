@@ -5,19 +5,15 @@ another way: a deep link (128 bits), or eight letters to type (40 bits), for ten
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from hmac import compare_digest
-from hmac import digest as mac
-from itertools import count
 
 from bot.core.contact import tell_care_managers, tell_of_contact
 from bot.core.desk import tell
 from bot.core.draft import Draft
 from bot.core.heard import contact_at, with_contact
+from bot.core.invite_codes import Invitation, Said, digest
 from bot.core.kit import Kit, Team
 from data.model.chart import Changes, Chart
 from data.model.communication import Category
@@ -28,90 +24,7 @@ from scheduler.courtesy import IMPERSONAL
 # How long a code is good (security.md S7), and how often an address may be wrong within an hour.
 LIFE = timedelta(minutes=10)
 MOST_WRONG, WRONG_WITHIN = 5, timedelta(hours=1)
-_TOKEN, _MARK = 16, 6
-# Crockford's base32: no letter in it is taken for another.
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_FORGIVEN = str.maketrans("ILO", "110")
-_START = re.compile(r"/start(?:@\w{1,40})?\s+([A-Za-z0-9_-]{20,64})", re.IGNORECASE)
-_NAMED = re.compile(r"/?link\s*:?\s*([0-9A-Za-z][0-9A-Za-z \-]{6,20})", re.IGNORECASE)
-_BARE = re.compile(r"([0-9A-Za-z]{4})[ -]?([0-9A-Za-z]{4})")
 _BY_SMS = re.compile(r"\s+sms$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """The two forms of one invitation: `token` for a link, `short` to be typed."""
-
-    token: str
-    short: str
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A code in a message. `bare`: with nothing around it, so it may as well be ordinary words."""
-
-    code: str
-    bare: bool = False
-
-
-def invitation(secret: bytes, cause: str) -> Invitation:
-    """The codes of an event: the same whenever it is thought through again, and nobody else's."""
-    body = _mac(secret, "token", cause.encode())[:_TOKEN]
-    token = urlsafe_b64encode(body + _mac(secret, "mark", body)[:_MARK]).decode().rstrip("=")
-    return Invitation(token, next(code for code in _shorts(secret, cause) if _is_mixed(code)))
-
-
-def genuine(secret: bytes, token: str) -> bool:
-    """Whether a token was made here, ever: a guess is found out without a look at anybody."""
-    try:
-        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    except ValueError:
-        return False
-    body, mark = raw[:_TOKEN], raw[_TOKEN:]
-    return len(raw) == _TOKEN + _MARK and compare_digest(mark, _mac(secret, "mark", body)[:_MARK])
-
-
-def digest(code: str) -> str:
-    """What is kept of a code."""
-    return sha256(code.encode()).hexdigest()
-
-
-def read_code(text: str) -> Said | None:
-    """The code in a message that is nothing else: "/start TOKEN", "link 7kq2-m9xd", "7KQ2M9XD"; None where none is.
-
-    >>> read_code("link 7kq2 m9xd").code, read_code("headache"), read_code("weight 82")
-    ('7KQ2M9XD', None, None)
-    """
-    said = text.strip()
-    if len(said) > 120:
-        return None
-    if start := _START.fullmatch(said):
-        return Said(start[1])
-    if named := _NAMED.fullmatch(said):
-        code = re.sub(r"[ \-]", "", named[1]).upper().translate(_FORGIVEN)
-        return Said(code) if len(code) == 8 and set(code) <= set(_ALPHABET) else None
-    bare = _BARE.fullmatch(said)
-    code = (bare[1] + bare[2]).upper() if bare else ""
-    return Said(code, bare=True) if bare and set(code) <= set(_ALPHABET) and _is_mixed(code) else None
-
-
-def _mac(secret: bytes, label: str, data: bytes) -> bytes:
-    return mac(secret, label.encode() + b"\0" + data, "sha256")
-
-
-def _shorts(secret: bytes, cause: str) -> Iterator[str]:
-    return (_letters(_mac(secret, f"short {nth}", cause.encode())[:5]) for nth in count())
-
-
-def _letters(raw: bytes) -> str:
-    number = int.from_bytes(raw, "big")
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(35, -1, -5))
-
-
-def _is_mixed(code: str) -> bool:
-    """With two digits and two letters at least: no word is taken for a code."""
-    digits = sum(char.isdigit() for char in code)
-    return 2 <= digits <= len(code) - 2
 
 
 # Given out
@@ -207,7 +120,7 @@ def redeem(
         state=ContactState.STOPPED if stopped else ContactState.ACTIVE,
         heard_at=now,
     )
-    older = tuple(c for c in draft.subject.contacts if c.system is message.channel and c is not before)
+    older = tuple(c for c in draft.subject.contacts if c is not before)
     draft.person = replace(_with(draft.subject, contact, before), invites=())
     draft.notes.append(f"an address on {message.channel} was linked by a code of {used.by}")
     text = kit.texts.say("linked", draft.subject.language)
@@ -231,7 +144,7 @@ def _with(person: Person, contact: ContactPoint, before: ContactPoint | None) ->
 
 
 def _warn(draft: Draft, older: tuple[ContactPoint, ...]) -> None:
-    """Whoever has an older address of the kind hears of the new one: it may not have been they."""
+    """Whoever has an older address, of whatever kind, hears of the new one: it may not have been they."""
     for nth, contact in enumerate(older):
         if contact.state is ContactState.ACTIVE:
             draft.say(
@@ -259,6 +172,27 @@ def confirm(chart: Chart, event_id: str, token: str, kit: Kit, team: Team, now: 
     draft.person = replace(with_contact(draft.subject, replace(contact, state=state, heard_at=now)), invites=())
     draft.notes.append(f"an address on {contact.system} was confirmed by a link of {used.by}")
     tell_of_contact(draft, "linked-on", contact.system)
+    return draft.changes()
+
+
+def colleagues_address(
+    chart: Chart, message: RawMessage, colleague: Person, kit: Kit, team: Team, now: datetime
+) -> Changes:
+    """The changes when a patient's code came from where a colleague is reached: it stays good for the patient. Pure.
+
+    The patient would get the colleague's messages there, and whoever has the patient's code the colleague's pages.
+    """
+    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    draft.notes.append(f"a code came from an address of {colleague.id}: not linked")
+    draft.say(
+        colleague,
+        "code-colleague",
+        Category.REPLY,
+        channel=message.channel,
+        address=message.address,
+        text=kit.texts.say("code-colleague", colleague.language, patient=draft.subject.code),
+    )
+    tell_care_managers(draft, "linked-not", channel=message.channel.value, owner=colleague.name)
     return draft.changes()
 
 

@@ -1,9 +1,9 @@
-"""What came in and is not plain words: voice, pictures, old buttons, groups, a bot that was blocked. Pure."""
+"""What came in and is not plain words: voice, pictures, what is forwarded, old buttons, groups, blocked bots. Pure."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.contact import blocked, say_safely
+from bot.core.contact import blocked, say_how_back, say_safely
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team
 from data.model.chart import Changes, Chart
@@ -70,6 +70,31 @@ def _key(message: RawMessage, *, staff: bool) -> str:
     return "cannot-hear" if message.kind is MessageKind.VOICE else "cannot-see"
 
 
+def forwarded(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:
+    """The changes for words of somebody else without an emergency in them: nothing is done, and that is said."""
+    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    if _said_lately(chart, message, now):
+        draft.notes.append(f"{message.kind}: answered a moment ago")
+    else:
+        staff = draft.subject.role not in _PATIENTS
+        _say(draft, message, "staff-forwarded" if staff else "forwarded", marked=True)
+    return draft.changes()
+
+
+def asked_for_help(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:
+    """The changes for a HELP at an address that was stopped, where no carrier answers it."""
+    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    say_how_back(draft, message)
+    return draft.changes()
+
+
+def answered_by_carrier(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:
+    """The changes for a HELP that the carrier has answered."""
+    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    draft.notes.append(f"help on {message.channel}: the carrier has answered")
+    return draft.changes()
+
+
 def button_old(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:
     """The changes for a button that answers nothing any more: nothing is done."""
     draft = Draft(chart, kit, team, event_id=message.id, now=now)
@@ -96,6 +121,12 @@ def in_group(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datet
     else:
         draft.notes.append("words in a group: refused before")
     return draft.changes()
+
+
+def in_private(message: RawMessage) -> RawMessage | None:
+    """An emergency in a group as if its writer, where it is known who, had told us alone; None for anything else."""
+    told = message.kind is MessageKind.GROUP and message.ref and screen(message.text)
+    return replace(message, address=message.ref) if told else None
 
 
 def was_blocked(chart: Chart, message: RawMessage, kit: Kit, team: Team, now: datetime) -> Changes:

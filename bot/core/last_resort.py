@@ -6,13 +6,13 @@ from bot.core.contact import carrier_word_said, say_safely, tell_care_managers
 from bot.core.draft import Draft
 from bot.core.facts import note_alarms
 from bot.core.kit import Kit, Team
-from bot.core.orders import carry_out
+from bot.core.orders import carry_out, from_there
 from bot.core.respond import say_emergency
 from data.model.chart import Changes, Chart
 from data.model.communication import Category
 from data.model.concern import Flag, FlagState, Level
 from data.model.conversation import Alarm, RawMessage
-from data.model.people import Person, Role
+from data.model.people import ContactPoint, Person, Role
 from nlu.carrier import carrier_word
 from nlu.safety import screen
 from scheduler.escalation import open_escalation
@@ -23,7 +23,8 @@ def respond_plainly(chart: Chart, message: RawMessage, kit: Kit, team: Team, now
 
     An alarm opens its flag and its ladder straight from the words; anything else is answered with the emergency number.
     """
-    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    origin = ContactPoint(system=message.channel, value=message.address)
+    draft = Draft(chart, kit, team, event_id=message.id, now=now, heard_from=origin)
     alarms = screen(message.text)
     draft.notes.append("answered plainly: thinking failed")
     if not alarms:
@@ -44,7 +45,8 @@ def respond_unread(chart: Chart, stand_in: Person, message: RawMessage, kit: Kit
 
     An emergency is answered as that of a patient, for it may be one, and the team is paged.
     """
-    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    origin = ContactPoint(system=message.channel, value=message.address)
+    draft = Draft(chart, kit, team, event_id=message.id, now=now, heard_from=origin)
     draft.person = chart.person or stand_in
     draft.notes.append("answered without the record, which cannot be read")
     alarms, word = screen(message.text), carrier_word(message.text)
@@ -106,4 +108,4 @@ def _raise_hand(draft: Draft, message: RawMessage, alarm: Alarm) -> None:
         team=draft.team.to_page(),
         now=draft.now,
     )
-    carry_out(draft, step)
+    carry_out(draft, from_there(draft, step))

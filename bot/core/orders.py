@@ -5,11 +5,13 @@ from dataclasses import replace
 from bot.core.clocktime import at_clock
 from bot.core.contact import say_safely
 from bot.core.draft import Draft
+from bot.core.kit import usable
 from data.model.communication import Button, Category, SendState
 from data.model.concern import FlagState, Priority
 from data.model.escalation import Escalation, EscalationState, PageState
 from data.model.people import ChannelKind
 from data.model.plan import Due, DueKind
+from scheduler.courtesy import ANSWERS
 from scheduler.escalation import (
     Advance,
     AskOwner,
@@ -54,6 +56,14 @@ def carry_out(draft: Draft, step: Advance, *, channel: ChannelKind | None = None
     _mark_flag(draft, escalation)
     for order in step.orders:
         _carry_out_one(draft, escalation, order, channel)
+
+
+def from_there(draft: Draft, step: Advance) -> Advance:
+    """The same, noting where the words came from that opened or raised it: there the patient waits for news."""
+    origin = draft.heard_from
+    if origin is None:
+        return step
+    return replace(step, escalation=replace(step.escalation, channel=origin.system, address=origin.value))
 
 
 def take_back_pages(draft: Draft, escalation: Escalation, why: str) -> None:
@@ -139,9 +149,12 @@ def _to_others(draft: Draft, escalation: Escalation, order: TellTaken | TellReop
 def _to_patient(draft: Draft, escalation: Escalation, order: TellPatientTaken | TellPatientNobody) -> None:
     """Whose it is, or that nobody has answered.
 
-    The first is a notice that may wait for quiet hours to end, unless the patient was told before that nobody
-    answers; the second is a safety text at P1 and a notice below, for nobody is woken for a routine matter.
+    The first is a notice, unless the patient was told before that nobody answers; the second is a safety text at P1
+    and a notice below, for nobody is woken for a routine matter. Both go where the patient wrote of it, while that
+    address is theirs and in use; below P2, or where no words of theirs are answered, quiet hours hold the notice.
     """
+    channel, address = _where_they_wrote(draft, escalation)
+    params = dict(ANSWERS) if escalation.channel else {}
     priority, texts = escalation.policy.priority, draft.kit.texts
     if isinstance(order, TellPatientTaken):
         text = texts.say("taken", draft.subject.language, owner=draft.team.name(order.owner))
@@ -151,10 +164,30 @@ def _to_patient(draft: Draft, escalation: Escalation, order: TellPatientTaken | 
         text = texts.say("nobody", draft.subject.language, number=number)
         key, urgent = "nobody", priority is Priority.P1
     if urgent:
-        say_safely(draft, key, text=text, priority=priority, escalation_id=escalation.id)
+        say_safely(
+            draft, key, text=text, priority=priority, channel=channel, address=address, escalation_id=escalation.id
+        )
     else:
         expiry = draft.now + draft.kit.policies.courtesy.taken_expires_after
-        draft.say(draft.subject, key, Category.NOTICE, priority=priority, expires_at=expiry, text=text)
+        draft.say(
+            draft.subject,
+            key,
+            Category.NOTICE,
+            priority=priority,
+            channel=channel,
+            address=address,
+            expires_at=expiry,
+            text=text,
+            params=params,
+        )
+
+
+def _where_they_wrote(draft: Draft, escalation: Escalation) -> tuple[ChannelKind | None, str]:
+    """The address that the emergency came from, if it may still be used; else nothing, and the first one is."""
+    channel, address = escalation.channel, escalation.address
+    if channel and any(contact.at(channel, address) for contact in usable(draft.subject)):
+        return channel, address
+    return None, ""
 
 
 def _to_operations(draft: Draft, escalation: Escalation) -> None:
@@ -198,8 +231,12 @@ def page_buttons(draft: Draft, language: str) -> tuple[Button, ...]:
 
 
 def _who_heard(draft: Draft, escalation: Escalation, person_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """Of those paged, the ones whose page has left the house: a page still queued is dropped, not taken back."""
-    queued = {c.id for c in (draft.chart.communications + tuple(draft.communications.values())) if c.state is QUEUED}
+    """Of those paged, the ones whose page has left the house: a page still queued is dropped, not taken back.
+
+    One that is queued again because nobody knows whether it went may have been read.
+    """
+    rows = draft.chart.communications + tuple(draft.communications.values())
+    queued = {c.id for c in rows if c.state is QUEUED and not c.unclear}
     heard = {page.person_id for page in escalation.pages if page.communication_id not in queued}
     return tuple(person_id for person_id in person_ids if person_id in heard)
 

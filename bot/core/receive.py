@@ -7,31 +7,19 @@ from bot.core.contact import tell_care_managers
 from bot.core.draft import Draft
 from bot.core.kit import Kit, Team, usable
 from bot.core.orders import carry_out
+from bot.core.patience import OUR_FAULT, resend_after, usual_wait
 from data.model.chart import Changes, Chart
 from data.model.communication import Category, Communication, SendState
 from data.model.escalation import EscalationState, PageState
 from data.model.event import ReceiptArrived
 from data.model.people import ChannelKind, Role
-from scheduler.courtesy import LAST_WORD
-from scheduler.escalation import PageReceipt, advance
+from scheduler.escalation import Advance, PageReceipt, TellPage, advance
 
-# How often a message whose outcome is unknown is handed over once more: a doubled page or safety text is harmless,
-# a doubled answer is tolerable once, a doubled reminder could mean a doubled dose.
-_RESENDS = {
-    Category.SAFETY: 3,
-    Category.PAGE: 3,
-    Category.OPERATIONS: 3,
-    Category.REPLY: 1,
-    Category.NOTICE: 0,
-    Category.NUDGE: 0,
-}
 # Said of a message whose sender died before it could say what became of it. Such a page is simply sent again;
 # after a provider's silence a page takes the next channel at once instead.
 SENDER_LOST = "sender lost"
 # Said by the sender when every provider of the kind is known to have failed this message.
 NO_PROVIDER_LEFT = "no provider left"
-# An unknown outcome is tried again a little later each time, not all at one instant.
-RESEND_WAIT = timedelta(seconds=10)
 # Another provider of the kind must not, or cannot, do better: nothing is wanted there, or nobody has the address.
 _FOR_ALL_PROVIDERS = ("stopped", "blocked", "invalid")
 _KINDS = frozenset(kind.value for kind in ChannelKind)
@@ -65,7 +53,10 @@ def receive(chart: Chart, event: ReceiptArrived, kit: Kit, team: Team, now: date
     elif event.state is SendState.QUEUED:
         _refused(draft, row, event)
     elif event.state.rank > row.state.rank:
-        _settle(draft, row, event)
+        if event.error in OUR_FAULT and event.state.bad and _still_wanted(draft, row):
+            _refused(draft, row, replace(event, retry_at=now + usual_wait(row)))
+        else:
+            _settle(draft, row, event)
     else:
         draft.notes.append(f"receipt {event.state} after {row.state}: nothing to learn")
     return draft.changes()
@@ -88,6 +79,9 @@ def _refused(draft: Draft, row: Communication, event: ReceiptArrived) -> None:
         _settle(draft, row, replace(event, state=SendState.FAILED))
         return
     attempts = row.attempts + (1 if event.error else 0)
+    if row.state is not SendState.QUEUED:
+        # It was accepted, and only then said not to have gone.
+        row = replace(row, state=SendState.QUEUED, provider="", provider_id="", sent_at=None)
     draft.communications[row.id] = replace(row, not_before=event.retry_at, attempts=attempts)
 
 
@@ -110,19 +104,24 @@ def _settle(draft: Draft, row: Communication, event: ReceiptArrived) -> None:
         if escalation:
             step = advance(escalation, PageReceipt(row.id, event.state), draft.team.to_page(), draft.now)
             carry_out(draft, step)
+            if event.state is SendState.UNKNOWN and _only_way(step, row):
+                _once_more(draft, settled, row)
     elif event.state.bad or event.state is SendState.DROPPED:
         _another_way(draft, settled, event.error)
 
 
 def _again(draft: Draft, settled: Communication, row: Communication, event: ReceiptArrived) -> bool:
-    """Whether the same message goes once more on the same channel: after a lost sender, or by another provider."""
-    page = _page_of(draft.chart, row)
+    """Whether the same message goes once more on the same channel: of unknown fate, or by another provider.
+
+    A page goes on by its ladder first, but for one whose sender was lost.
+    """
+    page, lost = _page_of(draft.chart, row), event.error == SENDER_LOST
     if event.state is SendState.UNKNOWN:
-        if (page and event.error != SENDER_LOST) or row.attempts >= _resends(row):
+        if page and not lost:
             return False
-        wait = RESEND_WAIT * row.attempts
-        draft.communications[row.id] = replace(settled, state=SendState.QUEUED, not_before=draft.now + wait)
-        return True
+        if row.category is Category.SAFETY and not lost and (left := _channels_left(draft, row)):
+            _copy(draft, settled, left[0])
+        return _once_more(draft, settled, row, lost=lost)
     failed_by = settled.provider
     if not event.state.bad or row.category is Category.NUDGE or not failed_by or (page and not _waiting(draft, row)):
         return False
@@ -136,9 +135,34 @@ def _again(draft: Draft, settled: Communication, row: Communication, event: Rece
     return True
 
 
-def _resends(row: Communication) -> int:
-    """The confirmation of a STOP goes once or not at all."""
-    return 0 if LAST_WORD.items() <= row.params.items() else _RESENDS[row.category]
+def _once_more(draft: Draft, settled: Communication, row: Communication, *, lost: bool = False) -> bool:
+    """Queue a message of unknown fate again, a little later each time; False when that was done often enough.
+
+    After a lost sender time enough has passed.
+    """
+    wait = resend_after(row)
+    if wait is None:
+        return False
+    wait = timedelta() if lost and not row.unclear else wait
+    draft.communications[row.id] = replace(
+        settled, state=SendState.QUEUED, not_before=draft.now + wait, unclear=row.unclear + 1
+    )
+    return True
+
+
+def _only_way(step: Advance, row: Communication) -> bool:
+    """Whether a page of unknown fate is still wanted, and no other way to its reader was taken instead."""
+    if step.escalation.state not in (EscalationState.OPEN, EscalationState.EXHAUSTED):
+        return False
+    if any(isinstance(order, TellPage) and order.person_id == row.recipient for order in step.orders):
+        return False
+    pages = [p for p in step.escalation.pages if p.person_id == row.recipient and p.round == step.escalation.round]
+    mine = any(p.communication_id == row.id and p.state is PageState.UNKNOWN for p in pages)
+    return mine and not any(p.state is PageState.TOLD for p in pages)
+
+
+def _still_wanted(draft: Draft, row: Communication) -> bool:
+    return not _page_of(draft.chart, row) or _waiting(draft, row)
 
 
 def _waiting(draft: Draft, row: Communication) -> bool:
@@ -177,7 +201,7 @@ def _another_way(draft: Draft, row: Communication, why: str) -> None:
             _copy(draft, row, left[0])
         elif _by_another_provider(draft, row):
             return
-        elif to_patient and row.category is Category.SAFETY and not _phoning(draft):
+        elif to_patient and row.category is Category.SAFETY and not (_on_its_way(draft, row) or _phoning(draft)):
             tell_care_managers(draft, "unreachable", why=told)
     elif row.category is Category.REPLY and to_patient and why != "stopped":
         tell_care_managers(draft, "not-delivered", why=told)
@@ -201,6 +225,13 @@ def _by_another_provider(draft: Draft, row: Communication) -> bool:
     return False
 
 
+def _on_its_way(draft: Draft, row: Communication) -> bool:
+    """Whether a copy on another channel has arrived, or may."""
+    rows = ({c.id: c for c in draft.chart.communications} | draft.communications).values()
+    copies = (c for c in rows if c.id != row.id and _original(c.id) == _original(row.id))
+    return any(not c.state.bad and c.state is not SendState.DROPPED for c in copies)
+
+
 def _phoning(draft: Draft) -> bool:
     """Somebody was asked to phone this patient within the last hour: once is enough."""
     since = draft.now - timedelta(hours=1)
@@ -218,6 +249,7 @@ def _copy(draft: Draft, row: Communication, channel: ChannelKind) -> None:
         provider="",
         provider_id="",
         attempts=0,
+        unclear=0,
         not_before=None,
         sent_at=None,
         address="",

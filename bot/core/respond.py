@@ -17,7 +17,7 @@ from bot.core.trend import about_trend
 from bot.core.unverified import put_in_doubt, respond_unverified
 from data.model.chart import Changes, Chart
 from data.model.conversation import Alarm, Parse, RawMessage
-from data.model.people import Person, Purpose, Role
+from data.model.people import ContactPoint, Person, Purpose, Role
 from nlu.carrier import carrier_word
 from nlu.safety import screen
 
@@ -39,7 +39,8 @@ def respond(
     Before consent only the address is kept, but an emergency is always answered and always escalated. `relatives` are
     the proxies recorded as speaking for the patient: only with them can anything be shared.
     """
-    draft = Draft(chart, kit, team, event_id=message.id, now=now)
+    origin = ContactPoint(system=message.channel, value=message.address)
+    draft = Draft(chart, kit, team, event_id=message.id, now=now, heard_from=origin)
     alarms = screen(message.text)
     note_alarms(draft, message, alarms)
     known, unverified = draft.subject.role is not Role.STRANGER, is_unverified(draft.subject, message, now)

@@ -36,7 +36,7 @@ def respond_unverified(draft: Draft, message: RawMessage, parse: Parse) -> None:
         tell_care_managers(draft, "number-doubtful")
         _say(draft, message, "wrong-number")
         return
-    if any(_deadly(parse)):
+    if may_be_deadly(parse):
         note_facts(draft, message, replace(parse, entities=()))
         text = draft.kit.texts.say("vital-critical", draft.subject.language, **_number(draft))
         say_safely(draft, "vital-critical", text=text, channel=message.channel, address=message.address)
@@ -75,9 +75,10 @@ def lapse(chart: Chart, event_id: str, kit: Kit, team: Team, now: datetime) -> C
     return draft.changes()
 
 
-def _deadly(parse: Parse) -> list[bool]:
+def may_be_deadly(parse: Parse) -> bool:
+    """Whether a reading is in the worst band of its vital sign, or out of range in whatever unit it is."""
     signs = vital_signs()
-    return [r.alarming or (r.problem is None and signs[r.code].band(r.value) == _WORST) for r in parse.readings]
+    return any(r.alarming or (r.problem is None and signs[r.code].band(r.value) == _WORST) for r in parse.readings)
 
 
 def _number(draft: Draft) -> dict[str, str]:

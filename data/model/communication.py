@@ -79,8 +79,9 @@ class Communication:
 
     `subject` is the stream it belongs to (the patient it is about, or the practitioner it answers);
     `recipient` is the person it goes to. `text` is complete when committed; `text_key` names the sentence.
-    `attempts` counts outcomes of a sender; `provider` and `provider_id` are known once accepted. `address` is set for
-    an answer, which goes where the question came from; `tried` names providers that are known to have failed it.
+    `attempts` counts outcomes of a sender, `unclear` those after which it was queued again though it may have gone;
+    `provider` and `provider_id` are known once accepted. `address` is set for an answer, which goes where the question
+    came from, and for news of what was written from there; `tried` names providers that are known to have failed it.
     `picture` names what is drawn when it leaves, such as "trend oxygen-saturation 7d"; the text is complete without it.
     """
 
@@ -102,6 +103,7 @@ class Communication:
     provider: str = ""
     provider_id: str = ""
     attempts: int = 0
+    unclear: int = 0
     address: str = ""
     tried: tuple[str, ...] = ()
     sent_at: datetime | None = None

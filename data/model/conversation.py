@@ -13,8 +13,7 @@ class MessageKind(StrEnum):
 
     The words of FORWARDED are somebody else's: screened for an emergency, never carried out or believed. STOPPED,
     STARTED and HELPED are what the carrier took for STOP, START and HELP, whatever the words are: it has carried them
-    out and answered, so that we stay silent. GROUP: of a known sender, `sender` is the private address.
-    DATA is a vendor's word that an account (`text`) has something new.
+    out and answered, so that we stay silent. DATA is a vendor's word that an account (`text`) has something new.
     """
 
     TEXT = "text"
@@ -40,7 +39,8 @@ class RawMessage:
 
     `person_id` is None for an unknown sender. `order` is the key within which messages keep their order:
     the person where known, else the address. `ref` names a message within its chat: an EDIT has that of the message
-    it changes. Of a BUTTON, `text` is the opaque id of the button.
+    it changes; a GROUP the private address of a patient in danger who wrote there. Of a BUTTON, `text` is the opaque id
+    of the button.
     """
 
     id: str

@@ -74,6 +74,7 @@ class Escalation:
     the ladder began. `lease_until` of one without an owner is when the last ownership ended.
     `looked_at` is the latest instant at which `advance` saw it: a clock that shows less has been set back.
     `repeats` counts the loud rounds since it was exhausted, `questions` every "still yours?" ever asked.
+    `channel` and `address` are where the patient's words that opened or raised it came from; a device has none.
     """
 
     id: str
@@ -101,3 +102,5 @@ class Escalation:
     looked_at: datetime | None = None
     repeats: int = 0
     questions: int = 0
+    channel: ChannelKind | None = None
+    address: str = ""

@@ -12,7 +12,8 @@ from data.model.people import ChannelKind
 class Inbound:
     """One message. `provider_message_id` is unique for ever within its channel, such as "<bot>:<update id>".
 
-    `ref` names the message within its chat: an EDIT has that of the message it changes. `received_at` is set where it
+    `ref` names the message within its chat: an EDIT has that of the message it changes; of one in a GROUP it is the
+    private address of whoever wrote it, "" where that is not known. `received_at` is set where it
     came in earlier than it is kept.
     """
 

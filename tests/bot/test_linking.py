@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.invite import genuine, invitation, read_code
+from bot.core.invite_codes import genuine, invitation, read_code
 from bot.core.kit import Kit
 from bot.linking import LinkState, link_confirm, link_page
 from data.model.communication import SendState
@@ -131,7 +131,7 @@ def test_words_of_a_patient_are_never_taken_for_a_code():
 
 
 @given(st.text(max_size=60))
-def test_only_what_is_nothing_but_a_code_is_one(text):
+def test_only_what_looks_like_a_code_is_one(text):
     said = read_code(text)
     assert said is None or said.code.replace("_", "").replace("-", "").isalnum()
     if said is not None and said.bare:
@@ -198,6 +198,61 @@ def test_a_second_account_alerts_the_first_and_the_care_manager():
         says(built, f"/start {invited(built)[0]}", chat, TELEGRAM)
     assert "was just linked to you" in to_chat(built, "777")[-1]
     assert [c[1] for c in contacts(built)] == ["+15550001", "888", "777"]
+
+
+def test_every_other_address_hears_of_a_new_one_whatever_the_channel():
+    built = clinic()
+    says(built, f"/start {invited(built)[0]}", "777", TELEGRAM)
+    assert [a.to.value for a in built.carriers[0].accepted if "just linked" in a.communication.text] == ["+15550001"]
+    says(built, "STOP")
+    says(built, f"/start {invited(built)[0]}", "888", TELEGRAM)
+    said = [a.to.value for c in built.carriers for a in c.accepted if "just linked" in a.communication.text]
+    assert said == ["+15550001", "777"]
+
+
+@pytest.mark.parametrize(("address", "channel"), [("+15550002", SMS), ("@boss", TELEGRAM), ("@mia", TELEGRAM)])
+def test_a_colleagues_address_never_becomes_a_patients_by_a_code(address, channel):
+    built = clinic()
+    code = invited(built)[1]
+    says(built, f"link {code}", address, channel)
+    assert [c[1] for c in contacts(built)] == ["+15550001"]
+    who = built.record.person_at(channel, address)
+    assert any("have it sent from the patient" in t for t in heard(built, who.id))
+    assert any(f"address of {who.name}" in t for t in heard(built, "mia"))
+    assert heard(built, "A-17") == []
+    says(built, f"link {code}", "777", TELEGRAM)
+    assert (TELEGRAM, "777", ACTIVE) in contacts(built)
+
+
+def test_an_address_of_a_colleague_who_has_left_may_become_a_patients():
+    there = (ContactPoint(system=TELEGRAM, value="555"),)
+    built = clinic(replace(LEE, id="gone", name="Gil", code="gone", active=False, contacts=there))
+    says(built, f"link {invited(built)[1]}", "555", TELEGRAM)
+    assert (TELEGRAM, "555", ACTIVE) in contacts(built)
+
+
+@pytest.mark.parametrize("form", ["my code is {}", "{}.", "/start {}", "link: {}", "Hello, this is Anna: {} thanks!"])
+@pytest.mark.parametrize("dress", [str, str.lower])
+def test_a_code_is_found_among_other_words(form, dress):
+    built = clinic()
+    says(built, form.format(dress(invited(built)[1])), "777", TELEGRAM)
+    assert (TELEGRAM, "777", ACTIVE) in contacts(built)
+
+
+@pytest.mark.parametrize("text", ["{} or {}", "{} " + "x" * 80, "my chest hurts {}"])
+def test_of_two_codes_in_long_texts_and_in_emergencies_none_is_one(text):
+    built = clinic()
+    says(built, text.format(invited(built)[1], "7KQ2-M9XD"), "777", TELEGRAM)
+    assert len(contacts(built)) == 1
+
+
+def test_guesses_among_words_are_counted_like_any():
+    built = clinic()
+    for _ in range(7):
+        says(built, "my code is 7KQ2-M9XD", "777", TELEGRAM)
+    assert len(to_chat(built, "777")) == 5
+    says(built, f"my code is {invited(built)[1]}", "777", TELEGRAM)
+    assert len(contacts(built)) == 1
 
 
 def test_a_shared_phone_is_allowed_and_said():
@@ -302,6 +357,7 @@ def test_a_crash_while_a_code_is_redeemed_is_healed(at, tmp_path):
 @pytest.mark.parametrize("at", range(1, 30))
 def test_a_crash_while_a_providers_fault_is_kept_is_healed(at, tmp_path):
     world = World("memory", tmp_path)
+    world.providers[0].loses_receipts = True
     world.house.hear(SMS, "+15550001", "spo2 97", "C1")
     world.live(timedelta(seconds=5))
     row = next(c for c in world.record.chart("A-17").communications if c.text_key == "reading-noted")

@@ -53,6 +53,7 @@ def test_no_text_in_any_language_may_ask_for_a_carriers_word(word, form):
 
 def test_every_sentence_for_patients_of_the_doors_is_said_in_every_language():
     keys = "cannot-hear cannot-see group emergency-group stop-confirmed start-confirmed stranger-chat unverified"
+    keys += " who-writes who-writes-code forwarded"
     for key in f"{keys} code-wrong linked linked-another invite-web button-agree button-refuse button-old".split():
         assert all(key in TEXTS.by_language[language] for language in LANGUAGES), key
 

@@ -108,13 +108,13 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[Kind, str, str, str] | None]] = {
     "not known yet": ({"message": message(hologram={"file_id": "h"})}, (Kind.FILE, "111", "", "7")),
     "forwarded": (
         {"message": message("chest pain, spo2 80", forward_origin=_ORIGIN)},
-        (Kind.FILE, "111", "chest pain, spo2 80", "7"),
+        (Kind.FORWARDED, "111", "chest pain, spo2 80", "7"),
     ),
     "forwarded photo": (
         {"message": message(photo=[_SIZE], caption="x", forward_origin=_ORIGIN)},
-        (Kind.FILE, "111", "x", "7"),
+        (Kind.FORWARDED, "111", "x", "7"),
     ),
-    "by an inline bot": ({"message": message("spo2 70", via_bot=BOT)}, (Kind.FILE, "111", "spo2 70", "7")),
+    "by an inline bot": ({"message": message("spo2 70", via_bot=BOT)}, (Kind.FORWARDED, "111", "spo2 70", "7")),
     "by a bot": ({"message": message("hello", **{"from": BOT})}, None),
     "pinned": ({"message": message(pinned_message=_QUOTED)}, None),
     "timer": ({"message": message(message_auto_delete_timer_changed={"message_auto_delete_time": 5})}, None),
@@ -127,18 +127,22 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[Kind, str, str, str] | None]] = {
     "press of a game": ({"callback_query": {k: v for k, v in press(game_short_name="g").items() if k != "data"}}, None),
     "blocked": ({"my_chat_member": change(PRIVATE, "member", "kicked")}, (Kind.BLOCKED, "111", "", "")),
     "unblocked": ({"my_chat_member": change(PRIVATE, "kicked", "member")}, (Kind.UNBLOCKED, "111", "", "")),
-    "group": ({"message": message("chest pain", GROUP)}, (Kind.GROUP, "-100777", "chest pain", "7")),
+    "group": ({"message": message("chest pain", GROUP)}, (Kind.GROUP, "-100777", "chest pain", "111")),
+    "forwarded in a group": (
+        {"message": message("chest pain", GROUP, forward_origin=_ORIGIN)},
+        (Kind.GROUP, "-100777", "chest pain", ""),
+    ),
     "group edit": (
         {"edited_message": message("chest pain", GROUP, edit_date=1)},
-        (Kind.GROUP, "-100777", "chest pain", "7"),
+        (Kind.GROUP, "-100777", "chest pain", "111"),
     ),
     "group photo": (
         {"message": message(chat=GROUP, photo=[_SIZE], caption="help")},
-        (Kind.GROUP, "-100777", "help", "7"),
+        (Kind.GROUP, "-100777", "help", "111"),
     ),
     "hidden administrator": (
         {"message": message("help", GROUP, sender_chat=GROUP, **{"from": {**BOT, "id": 1087968824}})},
-        (Kind.GROUP, "-100777", "help", "7"),
+        (Kind.GROUP, "-100777", "help", ""),
     ),
     "another bot in a group": ({"message": message("hi", GROUP, **{"from": {**BOT, "id": 9}})}, None),
     "somebody joins": ({"message": message(chat=GROUP, new_chat_members=[PERSON])}, None),

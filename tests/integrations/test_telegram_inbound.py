@@ -54,7 +54,10 @@ def test_python_telegram_bot_reads_the_same(name: str):
         assert judge.my_chat_member is not None
         assert found.text == found.ref == ""
         return
-    assert (found.text, found.ref) == (said.text or said.caption or "", str(said.message_id))
+    theirs = said.sender_chat is None and said.forward_origin is None
+    writer = str(said.from_user.id) if said.from_user and theirs else ""
+    ref = writer if found.kind is MessageKind.GROUP else str(said.message_id)
+    assert (found.text, found.ref) == (said.text or said.caption or "", ref)
     private = judge.effective_chat.type == "private"
     assert (found.kind is MessageKind.GROUP) != private
     if found.kind in (MessageKind.TEXT, MessageKind.EDIT):

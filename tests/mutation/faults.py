@@ -33,6 +33,24 @@ FAULTS = (
         "    if communication.category in (Category.NOTICE, Category.SAFETY):",
     ),
     Fault(
+        "quiet hours hold news of an emergency",
+        "scheduler/courtesy.py",
+        "    if communication.priority is Priority.P1 or answers:",
+        "    if answers:",
+    ),
+    Fault(
+        "quiet hours hold news of the patient's own words",
+        "scheduler/courtesy.py",
+        "    if communication.priority is Priority.P1 or answers:",
+        "    if communication.priority is Priority.P1:",
+    ),
+    Fault(
+        "news goes to the first address",
+        "bot/core/orders.py",
+        "        return channel, address\n",
+        '        return None, ""\n',
+    ),
+    Fault(
         "quiet hours hold nothing",
         "scheduler/courtesy.py",
         "        if instant(day, quiet.start, tz) <= now < end:",

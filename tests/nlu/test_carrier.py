@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu.carrier import carrier_word
+from nlu.carrier import carrier_word, command_word
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,27 @@ def test_nothing_else(text: str) -> None:
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_total(text: str) -> None:
     assert carrier_word(text) in (None, "stop", "start", "help")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("/start", "start"),
+        (" /START@clinicbot x_y ", "start"),
+        ("/stop", "stop"),
+        ("/help@clinicbot", "help"),
+        ("/stop the pain", None),
+        ("/help my chest hurts", None),
+        ("start", None),
+        ("/starting", None),
+        ("/pause", None),
+        ("", None),
+    ],
+)
+def test_commands_of_a_chat(text: str, word: str | None) -> None:
+    assert command_word(text) == word
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())))
+def test_commands_total(text: str) -> None:
+    assert command_word(text) is None or text.strip().startswith("/")
