@@ -22,7 +22,7 @@ IMPERSONAL, LAST_WORD = {"personal": "no"}, {"last-word": "yes"}
 ANSWERS = {"answers": "yes"}
 # House default: nobody types so much, but two machines that answer each other do, for ever. So many answers in so
 # long to one person, then silence until they are fewer.
-MOST_ANSWERS, ANSWERS_WITHIN = 20, timedelta(minutes=10)
+MOST_ANSWERS, ANSWERS_WITHIN = 300, timedelta(hours=1)
 # House default: so often in so long an address that is nobody's is told whom to call.
 MOST_TO_STRANGERS, STRANGERS_WITHIN = 5, timedelta(hours=1)
 _URGENT = (Priority.P1, Priority.P2)

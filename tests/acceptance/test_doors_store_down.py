@@ -138,7 +138,7 @@ def test_a_kill_with_a_full_spool_and_a_file_that_does_not_open(machine, telegra
         machine.kill()
     broken = spooled(machine)[2]
     broken.write_bytes(broken.read_bytes()[:-1] + b"x")
-    machine.start()
+    machine.start(ready=False)
     eventually(lambda: not spooled(machine))
     told = telegram_here.wait_sent(before + 5, chat_id=ANNA, within=30)[before:]
     assert [next(n for n in range(91, 97) if str(n) in call.text) for call in told] == [91, 92, 94, 95, 96]
