@@ -17,11 +17,23 @@ _OTHER_DOOR = {ChannelKind.SMS: ChannelKind.WHATSAPP, ChannelKind.WHATSAPP: Chan
 
 
 def known_elsewhere(record: Record, channel: ChannelKind, address: str) -> tuple[Person, ...]:
-    """Who has the number at its other door, where nobody who is known has it at this one."""
+    """Who has the number at its other door and not at this one, where it was proved to be nobody's.
+
+    Those who were put down here already, as of several on one phone the first before a crash, keep out nobody else.
+    """
     other = _OTHER_DOOR.get(channel)
-    if other is None or _known(record.holders(channel, address)):
+    if other is None:
         return ()
-    return _known(record.holders(other, address))
+    here = _known(record.holders(channel, address))
+    if any(not _is_put_down(person, channel, address) for person in here):
+        return ()
+    return tuple(person for person in _known(record.holders(other, address)) if person not in here)
+
+
+def _is_put_down(person: Person, channel: ChannelKind, address: str) -> bool:
+    """Whether the address is theirs only because the same number is, at the other door."""
+    contacts = [c for c in person.contacts if c.at(channel, address)]
+    return all(contact.state is ContactState.UNVERIFIED for contact in contacts)
 
 
 def recognize(house: "House", message: RawMessage, now: datetime) -> None:

@@ -51,6 +51,7 @@ class World:
             SimulatedProvider("A", ChannelKind.SMS),
             SimulatedProvider("B", ChannelKind.SMS),
             SimulatedProvider("telegram", ChannelKind.TELEGRAM),
+            SimulatedProvider("whatsapp", ChannelKind.WHATSAPP),
         )
         self.record = self._open()
         self._build()
@@ -136,7 +137,7 @@ class World:
                 [(e.id, e.state, e.owner, e.outcome, e.step, e.round) for e in chart.escalations],
                 sorted((a.id, a.text, a.active) for a in chart.activities),
                 sorted((d.id, d.kind) for d in chart.dues),
-                [(u.code, u.escalation_id) for u in self.record.codes_of(person.id, START - timedelta(days=1))],
+                sorted((u.code, u.escalation_id) for u in self.record.codes_of(person.id, START - timedelta(days=1))),
             )
         return found
 
@@ -150,8 +151,9 @@ class World:
 
 
 def _timeless(person: Person) -> Person:
-    """Without when they were last heard from."""
-    return replace(person, contacts=tuple(replace(c, heard_at=None) for c in person.contacts))
+    """Without when they were last heard from; of a code, which every record makes its own, who gave it out and why."""
+    contacts = tuple(replace(c, heard_at=None) for c in person.contacts)
+    return replace(person, contacts=contacts, invites=tuple((i.cause, i.by) for i in person.invites))
 
 
 def _told(person_id: str) -> str:
