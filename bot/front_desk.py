@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("phms.front_desk")
 
 # What is nobody's words: it needs no answer where thinking fails.
-_NOBODYS = (MessageKind.GROUP, MessageKind.BLOCKED, MessageKind.UNBLOCKED, MessageKind.HELPED)
+_NOBODYS = (MessageKind.DATA, MessageKind.GROUP, MessageKind.BLOCKED, MessageKind.UNBLOCKED, MessageKind.HELPED)
 _PATIENTS = (Role.PATIENT, Role.PROXY, Role.STRANGER)
 
 

@@ -45,6 +45,9 @@ class Kinds:
     def answer(self, message: RawMessage, now: datetime) -> bool:
         """Answer a message by its kind; False where its text is to be read as any other."""
         match message.kind:
+            case MessageKind.DATA:
+                # Nobody's words. A feed that is set up asks the vendor; none is yet.
+                pass
             case MessageKind.GROUP:
                 self._group(message, now)
             case MessageKind.FORWARDED:

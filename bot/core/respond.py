@@ -50,7 +50,7 @@ def respond(
     agreed = known and not unverified and draft.subject.consents_to(Purpose.MONITORING)
     parse = _with_what_was_asked(draft, message, parse, agreed=agreed or bool(alarms))
     # In an emergency nothing is taken back: what else the message says is noted as said.
-    if agreed and not alarms and (about_trend(draft, message) or about_correction(draft, message, parse)):
+    if agreed and not alarms and (about_trend(draft, message, parse) or about_correction(draft, message, parse)):
         return draft.changes()
     if agreed:
         note_facts(draft, message, parse)

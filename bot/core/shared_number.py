@@ -17,6 +17,7 @@ from bot.core.draft import Draft
 from bot.core.facts import UNKNOWN_WRITER, note_symptom
 from bot.core.kit import Kit, Team
 from bot.core.orders import tell_owners
+from bot.core.trend import asks_trend
 from data.model.chart import Changes, Chart
 from data.model.communication import Category
 from data.model.conversation import Dialogue, Parse, RawMessage
@@ -95,7 +96,7 @@ def is_unclear(message: RawMessage, parse: Parse, people: tuple[Person, ...], *,
     """
     verbs = _verbs(message, people)
     about_data = parse.intent in _ASKING_INTENTS and not parse.readings and not parse.entities
-    return about_data or bool(verbs if asked else verbs - {Verb.YES, Verb.NO})
+    return about_data or asks_trend(message.text, parse) or bool(verbs if asked else verbs - {Verb.YES, Verb.NO})
 
 
 def _verbs(message: RawMessage, people: tuple[Person, ...]) -> set[Verb]:

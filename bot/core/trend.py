@@ -7,7 +7,7 @@ from bot.core.draft import Draft
 from data.errors import BadInput
 from data.model.chart import WINDOW
 from data.model.communication import Category
-from data.model.conversation import RawMessage
+from data.model.conversation import Parse, RawMessage
 from data.signals import signal_code
 from data.vocabulary import vital_signs
 
@@ -19,10 +19,20 @@ _MOST = WINDOW.days - 1
 _FIRST_OF = {"blood pressure": "systolic-blood-pressure", "bp": "systolic-blood-pressure"}
 
 
-def about_trend(draft: Draft, message: RawMessage) -> bool:
+def asks_trend(text: str, parse: Parse) -> bool:
+    """Whether a message asks how something went, and tells nothing by itself: "trend: dizzy since Monday" does."""
+    asked = _ASKED.fullmatch(text.strip())
+    if asked is None:
+        return False
+    # The number of days may look like a value: of a question whose vital sign is known nothing else is left.
+    known = not asked[1].strip() or _named(asked[1]) is not None
+    return known or (text.strip().startswith("/") and not (parse.readings or parse.entities))
+
+
+def about_trend(draft: Draft, message: RawMessage, parse: Parse) -> bool:
     """Answer "/trend spo2 7d"; False when the message is something else."""
     asked = _ASKED.fullmatch(message.text.strip())
-    if asked is None:
+    if asked is None or not asks_trend(message.text, parse):
         return False
     days = min(max(int(asked[2] or _WHOLE_WEEK), 1), _MOST)
     code = _code(draft, asked[1])
@@ -36,9 +46,8 @@ def about_trend(draft: Draft, message: RawMessage) -> bool:
         return True
     latest, least, most = (sign.say(value) for value in (values[-1], min(values), max(values)))
     told = {"what": sign.display, "days": str(days), "count": str(len(values))}
-    _say(
-        draft, message, "trend", **told, latest=latest, least=least, most=most, picture=f"trend {code} {days}d"
-    )  # fmt: skip
+    picture = f"trend {code} {days}d"
+    _say(draft, message, "trend", **told, latest=latest, least=least, most=most, picture=picture)
     return True
 
 
@@ -47,6 +56,10 @@ def _code(draft: Draft, name: str) -> str | None:
     if not name.strip():
         known = [o.code for o in draft.chart.observations if o.code in vital_signs()]
         return known[-1] if known else None
+    return _named(name)
+
+
+def _named(name: str) -> str | None:
     try:
         return _FIRST_OF.get(name.strip().lower()) or signal_code(name)
     except BadInput:

@@ -334,3 +334,20 @@ def test_a_confirmation_that_comes_too_late_is_not_sent():
     assert heard(built, "A-17") == []
     row = next(c for c in built.record.chart("A-17").communications if c.text_key == "stop-confirmed")
     assert row.state is SendState.DROPPED
+
+
+def test_a_vendors_word_that_there_is_data_makes_nobody_and_says_nothing():
+    built = house()
+    before = built.record.people()
+    notice = Inbound(
+        channel=ChannelKind.CONSOLE,
+        address="wearable:oura",
+        text="chest-pain-account",
+        provider_message_id="wd:oura:1",
+        kind=MessageKind.DATA,
+    )
+    assert built.take_in((notice,)) == (True,)
+    built.settle()
+    assert built.record.people() == before
+    assert built.next_at() is None and not any(c.accepted for c in built.carriers)
+    assert built.take_in((notice,)) == (False,)

@@ -1,9 +1,11 @@
 """A patient asks how a vital sign went, and sees a picture where the channel shows one."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.serve.pictures import Pictures
 from bot.serve.tokens import Tokens
+from tests.acceptance.crashing import people
 from tests.bot.clinic import heard, house, says
 
 KEY = b"k" * 32
@@ -64,3 +66,23 @@ def test_a_picture_is_drawn_of_the_patients_own_values_and_is_the_same_again():
     assert drawn is not None and drawn.startswith(b"\x89PNG") and drawn == pictures.drawn(row)
     assert pictures.link(row).startswith("https://phms.example.org/picture/")
     assert "A-17" not in pictures.link(row).lower()
+
+
+def test_what_tells_something_is_no_question():
+    built = house()
+    says(built, "trend: dizzy since monday")
+    assert "dizzy" in heard(built, "A-17")[-1]
+    says(built, "trend spo2 93%")
+    assert [o.value for o in built.record.chart("A-17").observations] == [93.0]
+    says(built, "trend is my friend")
+    assert "/trend" not in heard(built, "A-17")[-1]
+
+
+def test_on_a_shared_phone_it_is_asked_whose():
+    built = house(members=(*people(), replace(people()[0], id="B-22", code="B-22", name="Ben")))
+    says(built, "A-17: spo2 91%")
+    says(built, "trend spo2")
+    assert not any("91%" in text for text in heard(built, "B-22"))
+    assert "A-17" in heard(built, "B-22")[-1] and "B-22" in heard(built, "B-22")[-1]
+    says(built, "A-17: trend spo2")
+    assert "latest 91%" in heard(built, "A-17")[-1]
