@@ -25,7 +25,7 @@ OUR_FAULT = ("account", "auth")
 
 
 def is_urgent(row: Communication) -> bool:
-    """What is tried again soonest: P1 and safety texts."""
+    """What never waits behind anything else, and is tried again soonest: P1 and safety texts."""
     return row.priority is Priority.P1 or row.category is Category.SAFETY
 
 

@@ -4,10 +4,10 @@ import logging
 from datetime import datetime, timedelta
 from threading import Event, Lock
 
+from bot.core.patience import is_urgent
 from bot.serve.breaker import Breaker
 from bot.serve.pacing import Pace, Pacer
 from data.model.communication import Category, Communication, SendState
-from data.model.concern import Priority
 from data.model.people import ContactPoint
 from data.ports import Channel, Finds, Outcome
 
@@ -19,11 +19,6 @@ _SHORT = timedelta(milliseconds=250)
 _CREDENTIALS = ("account", "auth")
 # Words of an outcome that say nothing about the provider's health.
 _NOT_ILL = ("busy", "")
-
-
-def is_urgent(row: Communication) -> bool:
-    """What never waits behind anything else: P1 and safety texts."""
-    return row.priority is Priority.P1 or row.category is Category.SAFETY
 
 
 class GuardedChannel:

@@ -116,7 +116,7 @@ class _Process:
             loop.add_signal_handler(name, self.done.set)
         parts = self.where.parts
         runner = web.AppRunner(
-            application(self._doors()),
+            application(self._doors(), outside=Part.WEB in parts),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=_LAST_REQUESTS,

@@ -1,4 +1,4 @@
-"""Whether this process is fit to serve: reason codes for /readyz, looked at by the clock's tick and remembered."""
+"""Whether this process is fit to serve: reason codes for /readyz, looked at every few seconds and remembered."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from data.record.checkup import State, glance
 
 log = logging.getLogger("phms.ready")
 
-# How often the record is asked, and after how long without a look the clock itself must be standing.
+# How often the record is asked, and after how long without a tick the clock must be standing.
 LOOK_EVERY = timedelta(seconds=5)
 _STANDING = timedelta(seconds=30)
 # A record that has not answered a look for so long hangs.
@@ -38,6 +38,7 @@ class Readiness:
     ) -> None:
         self._record, self._clock, self._spool, self._carriers = record, clock, spool, tuple(carriers)
         self._ticks = ticks
+        self._ticked_at = clock.now()
         self._found: tuple[str, ...] = ("starting",)
         self._looked_at: datetime | None = None
         self._looking_since: datetime | None = None
@@ -46,6 +47,10 @@ class Readiness:
     def watch(self, code: str, wrong: Callable[[], bool]) -> None:
         """Also `code`, whenever `wrong` says so."""
         self._faults[code] = wrong
+
+    def ticked(self) -> None:
+        """The clock's tick has come to its end."""
+        self._ticked_at = self._clock.now()
 
     def look(self) -> None:
         """Ask the record. Never raises: that it does not answer is what was found."""
@@ -71,8 +76,7 @@ class Readiness:
         """Codes of what is wrong now; none when all is well."""
         now = self._clock.now()
         found = list(self._found)
-        looked = self._looked_at
-        if self._ticks and looked is not None and not looked - _STANDING <= now <= looked + _STANDING:
+        if self._ticks and not self._ticked_at - _STANDING <= now <= self._ticked_at + _STANDING:
             found.append("clock-standing")
         since = self._looking_since
         if since is not None and now > since + _HANGS:

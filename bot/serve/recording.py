@@ -63,7 +63,11 @@ class Recording:
                 batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
                 if not batch:
                     return
-            self._record(batch)
+            try:
+                self._record(batch)
+            except Exception as problem:
+                # This thread is the only one that records: it must not end.
+                log.error("outcomes could not be recorded: %s", type(problem).__name__)
             for sent in batch:
                 sent.then()
 

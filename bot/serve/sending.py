@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Condition, Event
 
+from bot.core.patience import is_urgent
 from bot.delivery import Claimed, attempt, claim_next, put_back
 from bot.house import LEASE, House
-from bot.serve.guarded import is_urgent
 from bot.serve.metrics import Metrics
 from bot.serve.recording import Recording, Sent
 from bot.trace import traced
 from data.errors import Conflict, Unavailable
-from data.model.communication import SendState
 from data.ports import Outcome
 
 log = logging.getLogger("phms.delivery")
@@ -79,7 +78,13 @@ class Sending:
         with self._house.record.together():
             # Synced once, before any of them goes: after a power cut none may look as if it had not been tried.
             while len(claimed) < _AT_ONCE and max(bulk, urgent) > 0:
-                one = claim_next(self._house, LEASE, urgent=bulk <= 0)
+                try:
+                    one = claim_next(self._house, LEASE, urgent=bulk <= 0)
+                except (Conflict, Unavailable):
+                    if not claimed:
+                        raise
+                    # What is ours by now goes: it would wait for its lease to lapse otherwise.
+                    break
                 if one is None:
                     break
                 claimed.append(one)
@@ -130,7 +135,7 @@ class Sending:
         if following is None:
             return
         if self._stopping.is_set():
-            back = Outcome(SendState.QUEUED, retry_at=self._house.now())
+            back = put_back(following, self._house.now())
             self._recording.note(Sent(following, back, lambda: self._finished(lane)))
         else:
             self._pool.submit(self._work, lane, following)

@@ -1,4 +1,4 @@
-"""The clock's tick: APScheduler calls it once a second; what is due is a row in the record, never a job."""
+"""The clock: APScheduler calls tick and upkeep once a second; what is due is a row in the record, never a job."""
 
 import logging
 from collections.abc import Callable
@@ -23,21 +23,23 @@ _NIGHTLY = 3
 
 
 class Ticking:
-    """One job in memory that never overlaps itself and, when late, runs once and not several times."""
+    """Two jobs in memory, neither of which overlaps itself or, when late, runs several times.
+
+    Apart, for a ladder's next step does not wait until a night's vitals are thinned out.
+    """
 
     def __init__(
         self, house: House, settings: Settings, readiness: Readiness, stopping: Event, done: Callable[[], None]
     ) -> None:
         self._house, self._settings, self._readiness = house, settings, readiness
         self._stopping, self._done = stopping, done
-        self._upkeep = Upkeep(house.record, settings.anchors_path)
+        self._anchors = Upkeep(house.record, settings.anchors_path)
         self._tended_on: object = None
         # While the record does not answer a tick lasts long, and each that is left out would be told.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(timezone="UTC")
-        self._scheduler.add_job(
-            self.tick, "interval", seconds=1, coalesce=True, max_instances=1, misfire_grace_time=None
-        )
+        for job in (self.tick, self.upkeep):
+            self._scheduler.add_job(job, "interval", seconds=1, coalesce=True, max_instances=1, misfire_grace_time=None)
 
     def start(self) -> None:
         """Begin to tick."""
@@ -48,13 +50,14 @@ class Ticking:
         self._scheduler.shutdown(wait=True)
 
     def tick(self) -> None:
-        """What is due, anchors, a look at how we fare, and once a night the upkeep. Never raises."""
-        now = self._house.now()
+        """What is due. Never raises."""
         self._tried("timers", lambda: fire_due(self._house, self._stopping, self._done))
-        if self._stopping.is_set():
-            return
-        self._tried("anchors", lambda: self._upkeep.tick(now))
-        self._readiness.look()
+        self._readiness.ticked()
+
+    def upkeep(self) -> None:
+        """Anchors, and once a night what can wait until then. Never raises."""
+        now = self._house.now()
+        self._tried("anchors", lambda: self._anchors.tick(now))
         self._nightly(now)
 
     def _nightly(self, now: datetime) -> None:

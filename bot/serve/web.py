@@ -48,13 +48,24 @@ class Doors:
     simulator: SimulatorDoor | None = None
 
 
-def application(doors: Doors) -> web.Application:
-    """The routes."""
+def application(doors: Doors, *, outside: bool = True) -> web.Application:
+    """The routes; without `outside` only those for whoever watches over the process."""
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_answering(doors.metrics)])
     routes: list[tuple[str, str, Handler]] = [
         (hdrs.METH_GET, "/healthz", _health),
         (hdrs.METH_GET, "/readyz", _ready(doors)),
         (hdrs.METH_GET, "/metrics", _metrics(doors)),
+    ]
+    if outside:
+        routes += _outside(doors)
+    for method, path, handler in routes:
+        app.router.add_route(method, path, handler)
+    return app
+
+
+def _outside(doors: Doors) -> list[tuple[str, str, Handler]]:
+    """What providers and patients call. A provider that is not set up has no route."""
+    routes: list[tuple[str, str, Handler]] = [
         (hdrs.METH_GET, "/link/{token}", doors.links.show),
         (hdrs.METH_POST, "/link/{token}", doors.links.confirm),
         (hdrs.METH_GET, "/picture/{token}", doors.pictures.serve),
@@ -71,9 +82,7 @@ def application(doors: Doors) -> web.Application:
         routes.append((hdrs.METH_POST, "/wearables/{vendor}", _wearable(doors.wearables)))
     if doors.simulator is not None:
         routes.append((hdrs.METH_POST, "/simulator/messages", _simulator(doors.simulator)))
-    for method, path, handler in routes:
-        app.router.add_route(method, path, handler)
-    return app
+    return routes
 
 
 def _answering(metrics: Metrics) -> Middleware:

@@ -167,6 +167,9 @@ def test_four_parts_are_one_system_and_any_may_be_killed(tmp_path: Path, telegra
         ports = [free_port() for _ in roles]
         beside_it += [beside(machine, role, port) for role, port in zip(roles, ports, strict=True)]
         eventually(lambda: all(answers(port) for port in ports))
+        # Only the web part has doors; the others answer whoever watches over them.
+        for port in ports:
+            assert httpx.post(f"http://127.0.0.1:{port}/twilio/sms").status_code == 404
         telegram_here.says(ANNA, "chest pain")
         (page,) = twilio_here.wait_sent(1, to=NIA_PHONE)
         assert "112" in telegram_here.wait_sent(1, chat_id=ANNA)[0].text

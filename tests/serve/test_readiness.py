@@ -37,6 +37,7 @@ class Stage:
 
     def look(self) -> tuple[str, ...]:
         self.pass_by(LOOK_EVERY)
+        self.readiness.ticked()
         self.readiness.look()
         return self.readiness.reasons()
 
@@ -124,6 +125,8 @@ def test_clock_standing_also_when_it_is_set_back(stage) -> None:
     stage.look()
     stage.pass_by(timedelta(seconds=31))
     assert stage.readiness.reasons() == ("clock-standing",)
+    stage.readiness.look()
+    assert stage.readiness.reasons() == ("clock-standing",), "that somebody looks is no tick"
     assert stage.look() == ()
     stage.clock = stage.readiness._clock = SimulatedClock(START - timedelta(hours=1))
     assert stage.readiness.reasons() == ("clock-standing",)
