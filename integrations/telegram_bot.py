@@ -16,10 +16,11 @@ from telegram.error import TelegramError
 from data.model.communication import Button, Communication, SendState
 from data.model.people import ChannelKind, ContactPoint
 from data.ports import Outcome
+from data.text_parts import units
 from integrations.telegram_call import Attempt, call
 from integrations.telegram_errors import outcome_of, reopens_at, word_of
 from integrations.telegram_request import Refused, TelegramBot
-from integrations.telegram_text import MOST_UNDER_PICTURE, parts, sendable, units
+from integrations.telegram_text import MOST_UNDER_PICTURE, parts, sendable
 
 log = logging.getLogger("phms.telegram")
 

@@ -16,9 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.acceptance.door_clinic import ANNA, BEN_PHONE, SECRET, both_doors
-from tests.emulators.fixtures import or_skip
-from tests.emulators.telegram_polling import telegram_polling
-from tests.emulators.twilio_emulator import FIRST, SECOND, twilio
+from tests.emulators.twilio_emulator import FIRST, SECOND
 from tests.serving.served import Served, eventually
 
 CANARY = "Zyzzyva-canary"
@@ -26,16 +24,6 @@ WEARABLE = "a-secret-of-a-wearable"
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 JSON = {"Content-Type": "application/json", HEADER: SECRET}
 TELEGRAM, SMS = "/telegram/webhook", "/twilio/sms"
-
-
-@pytest.fixture(scope="module")
-def telegram_here():
-    yield from or_skip(telegram_polling)
-
-
-@pytest.fixture(scope="module")
-def twilio_here():
-    yield from or_skip(twilio)
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,13 @@ from bot.settings import read_settings
 from data.clock import SystemClock
 from data.record.coding import micros
 from tests.acceptance.door_clinic import ANNA, BEN_PHONE, MIA, NIA_PHONE, SECRET, both_doors
-from tests.emulators.fixtures import or_skip
-from tests.emulators.telegram_polling import TOKEN, telegram_polling
-from tests.emulators.twilio_emulator import FIRST, twilio
+from tests.emulators.telegram_polling import TOKEN
+from tests.emulators.twilio_emulator import FIRST
 from tests.serving.served import Served, eventually, served
 
 CANARY = "zyzzyva"
 TELLTALES = (CANARY, str(ANNA), BEN_PHONE.strip("+"), NIA_PHONE.strip("+"), "A-17", "B-18", "Anna", "Ben", TOKEN,
              SECRET, TOKEN.split(":")[1], FIRST.token, "chest", "5550001001")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def telegram_here():
-    yield from or_skip(telegram_polling)
-
-
-@pytest.fixture(scope="module")
-def twilio_here():
-    yield from or_skip(twilio)
 
 
 @pytest.fixture(scope="module")

@@ -15,22 +15,10 @@ import httpx
 import pytest
 
 from tests.acceptance.door_clinic import ANNA, BEN_PHONE, CARL, NIA_PHONE, both_doors
-from tests.emulators.fixtures import or_skip
-from tests.emulators.telegram_polling import telegram_polling
-from tests.emulators.twilio_emulator import FIRST, twilio
+from tests.emulators.twilio_emulator import FIRST
 from tests.serving.served import Served, eventually, free_port
 
 _rest = Event()
-
-
-@pytest.fixture
-def telegram_here():
-    yield from or_skip(telegram_polling)
-
-
-@pytest.fixture
-def twilio_here():
-    yield from or_skip(twilio)
 
 
 def beside(machine: Served, role: str, port: int) -> subprocess.Popen[bytes]:
@@ -61,11 +49,11 @@ def beside_it() -> Iterator[list[subprocess.Popen[bytes]]]:
             process.wait(10)
 
 
-def test_a_stop_under_load_is_quick_and_loses_nothing(tmp_path: Path, telegram_here, twilio_here) -> None:
-    with both_doors(tmp_path, telegram_here, twilio_here) as machine:
+def test_a_stop_under_load_is_quick_and_loses_nothing(tmp_path: Path, telegram_peer, twilio_peer) -> None:
+    with both_doors(tmp_path, telegram_peer, twilio_peer) as machine:
         machine.start()
         # Sends that take their time, requests under way, and somebody who opens connections and says nothing.
-        twilio_here.faults.slow(1.0, times=1000, path="Messages.json")
+        twilio_peer.faults.slow(1.0, times=1000, path="Messages.json")
         silent = [socket.create_connection(("127.0.0.1", machine.port)) for _ in range(20)]
         for one in silent[:10]:
             one.sendall(b"POST /telegram/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n")
@@ -73,13 +61,13 @@ def test_a_stop_under_load_is_quick_and_loses_nothing(tmp_path: Path, telegram_h
 
         def texts() -> None:
             with httpx.Client(trust_env=False) as http:
-                twilio_here.http = http
+                twilio_peer.http = http
                 for n in range(1000):
                     if stopped.is_set():
                         return
                     try:
-                        params = twilio_here.inbound_params(BEN_PHONE, f"pulse {60 + n % 100}")
-                        if twilio_here.post(f"{machine.url}/twilio/sms", params).status == 200:
+                        params = twilio_peer.inbound_params(BEN_PHONE, f"pulse {60 + n % 100}")
+                        if twilio_peer.post(f"{machine.url}/twilio/sms", params).status == 200:
                             taken.append(60 + n % 100)
                     except httpx.HTTPError:
                         return
@@ -94,23 +82,23 @@ def test_a_stop_under_load_is_quick_and_loses_nothing(tmp_path: Path, telegram_h
             one.close()
         assert took < 8
         assert "Stopped; nothing is lost." in machine.said()
-        twilio_here.http = httpx.Client(timeout=30, trust_env=False)
-        twilio_here.faults.clear()
+        twilio_peer.http = httpx.Client(timeout=30, trust_env=False)
+        twilio_peer.faults.clear()
         machine.start()
-        bodies = [sent.body for sent in twilio_here.wait_sent(len(taken), to=BEN_PHONE, within=30)]
+        bodies = [sent.body for sent in twilio_peer.wait_sent(len(taken), to=BEN_PHONE, within=30)]
         eventually(lambda: machine.get("/readyz")[0] == 200)
         assert machine.stop() < 5, "with nothing to do it is quicker still"
-        twilio_here.http.close()
+        twilio_peer.http.close()
         for value, count in Counter(taken).items():
             assert sum(f"pulse {value}" in body or f" {value}" in body for body in bodies) == count
 
 
 def test_an_idle_stop_takes_less_than_three_seconds_and_a_second_word_changes_nothing(
-    tmp_path: Path, telegram_here, twilio_here
+    tmp_path: Path, telegram_peer, twilio_peer
 ) -> None:
-    with both_doors(tmp_path, telegram_here, twilio_here) as machine:
+    with both_doors(tmp_path, telegram_peer, twilio_peer) as machine:
         machine.start()
-        eventually(lambda: telegram_here.webhook()["url"])
+        eventually(lambda: telegram_peer.webhook()["url"])
         assert machine.process is not None
         process = machine.process
         process.send_signal(signal.SIGTERM)
@@ -121,23 +109,23 @@ def test_an_idle_stop_takes_less_than_three_seconds_and_a_second_word_changes_no
                 process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert time.monotonic() - began < 3
-        assert telegram_here.webhook()["url"], "the webhook stays: Telegram keeps what comes until the next start"
+        assert telegram_peer.webhook()["url"], "the webhook stays: Telegram keeps what comes until the next start"
 
 
-def test_a_stop_while_a_provider_hangs_and_the_record_is_away(tmp_path: Path, telegram_here, twilio_here) -> None:
+def test_a_stop_while_a_provider_hangs_and_the_record_is_away(tmp_path: Path, telegram_peer, twilio_peer) -> None:
     import sqlite3
 
-    with both_doors(tmp_path, telegram_here, twilio_here) as machine:
+    with both_doors(tmp_path, telegram_peer, twilio_peer) as machine:
         machine.start()
-        twilio_here.faults.hang(times=100, path="Messages.json")
+        twilio_peer.faults.hang(times=100, path="Messages.json")
         for n in range(5):
-            twilio_here.post(f"{machine.url}/twilio/sms", twilio_here.inbound_params(BEN_PHONE, f"pulse {70 + n}"))
-        eventually(lambda: any(call.method == "POST" for call in twilio_here.requests))
+            twilio_peer.post(f"{machine.url}/twilio/sms", twilio_peer.inbound_params(BEN_PHONE, f"pulse {70 + n}"))
+        eventually(lambda: any(call.method == "POST" for call in twilio_peer.requests))
         there = sqlite3.connect(machine.home / "record.sqlite", isolation_level=None, timeout=20)
         there.execute("BEGIN IMMEDIATE")
         assert (
-            twilio_here.post(
-                f"{machine.url}/twilio/sms", twilio_here.inbound_params(BEN_PHONE, "pulse 79 my words")
+            twilio_peer.post(
+                f"{machine.url}/twilio/sms", twilio_peer.inbound_params(BEN_PHONE, "pulse 79 my words")
             ).status
             == 200
         )
@@ -147,8 +135,8 @@ def test_a_stop_while_a_provider_hangs_and_the_record_is_away(tmp_path: Path, te
         there.close()
 
 
-def test_a_port_in_use_is_one_line_and_code_two(tmp_path: Path, telegram_here, twilio_here) -> None:
-    with both_doors(tmp_path, telegram_here, twilio_here) as machine, socket.socket() as taken:
+def test_a_port_in_use_is_one_line_and_code_two(tmp_path: Path, telegram_peer, twilio_peer) -> None:
+    with both_doors(tmp_path, telegram_peer, twilio_peer) as machine, socket.socket() as taken:
         taken.bind(("127.0.0.1", machine.port))
         taken.listen()
         said = machine.phms("serve", "--port", str(machine.port), code=2)
@@ -160,8 +148,8 @@ def test_a_port_in_use_is_one_line_and_code_two(tmp_path: Path, telegram_here, t
             assert "Traceback" not in said
 
 
-def test_four_parts_are_one_system_and_any_may_be_killed(tmp_path: Path, telegram_here, twilio_here, beside_it) -> None:
-    with both_doors(tmp_path, telegram_here, twilio_here) as machine:
+def test_four_parts_are_one_system_and_any_may_be_killed(tmp_path: Path, telegram_peer, twilio_peer, beside_it) -> None:
+    with both_doors(tmp_path, telegram_peer, twilio_peer) as machine:
         machine.start("--role", "web")
         roles = ["worker", "clock", "delivery", "worker", "delivery"]
         ports = [free_port() for _ in roles]
@@ -170,17 +158,17 @@ def test_four_parts_are_one_system_and_any_may_be_killed(tmp_path: Path, telegra
         # Only the web part has doors; the others answer whoever watches over them.
         for port in ports:
             assert httpx.post(f"http://127.0.0.1:{port}/twilio/sms").status_code == 404
-        telegram_here.says(ANNA, "chest pain")
-        (page,) = twilio_here.wait_sent(1, to=NIA_PHONE)
-        assert "112" in telegram_here.wait_sent(1, chat_id=ANNA)[0].text
+        telegram_peer.says(ANNA, "chest pain")
+        (page,) = twilio_peer.wait_sent(1, to=NIA_PHONE)
+        assert "112" in telegram_peer.wait_sent(1, chat_id=ANNA)[0].text
         code = page.body.split(" OK")[0].split()[-1]
-        twilio_here.text(NIA_PHONE, f"{code} ok")
-        assert "Nia" in telegram_here.wait_sent(2, chat_id=ANNA)[1].text
+        twilio_peer.text(NIA_PHONE, f"{code} ok")
+        assert "Nia" in telegram_peer.wait_sent(2, chat_id=ANNA)[1].text
         # Now the worker and the sender are killed again and again while people write.
         chance = random.Random(7)  # noqa: S311
         for n in range(20):
-            telegram_here.says(CARL, f"pulse {60 + n}")
-            twilio_here.post(f"{machine.url}/twilio/sms", twilio_here.inbound_params(BEN_PHONE, f"pulse {60 + n}"))
+            telegram_peer.says(CARL, f"pulse {60 + n}")
+            twilio_peer.post(f"{machine.url}/twilio/sms", twilio_peer.inbound_params(BEN_PHONE, f"pulse {60 + n}"))
             if n % 5 == 2:
                 which = chance.choice([0, 2])
                 beside_it[which].kill()
@@ -199,8 +187,8 @@ def test_four_parts_are_one_system_and_any_may_be_killed(tmp_path: Path, telegra
 
             eventually(lambda: noted().total() >= 40, within=60)
             assert noted() == Counter((code, 60 + n) for code in ("B-18", "C-19") for n in range(20))
-        texts = twilio_here.wait_sent(20, to=BEN_PHONE, within=60)
-        replies = telegram_here.wait_sent(20, chat_id=CARL, within=60)
+        texts = twilio_peer.wait_sent(20, to=BEN_PHONE, within=60)
+        replies = telegram_peer.wait_sent(20, chat_id=CARL, within=60)
         for n in range(20):
             assert sum(str(60 + n) in sent.body for sent in texts) == 1, "Twilio can be asked, so nothing goes twice"
             assert 1 <= sum(str(60 + n) in call.text for call in replies) <= 2

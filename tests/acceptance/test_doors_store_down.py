@@ -10,24 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.door_clinic import ANNA, BEN_PHONE, SECRET, both_doors
-from tests.emulators.fixtures import or_skip
-from tests.emulators.telegram_polling import telegram_polling
-from tests.emulators.twilio_emulator import twilio
 from tests.serving.served import Served, eventually
 
 CANARY = "zyzzyva"
 HEADERS = {"Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": SECRET}
 _numbers = iter(range(70_000_000, 80_000_000))
-
-
-@pytest.fixture(scope="module")
-def telegram_here():
-    yield from or_skip(telegram_polling)
-
-
-@pytest.fixture(scope="module")
-def twilio_here():
-    yield from or_skip(twilio)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +127,7 @@ def test_a_kill_with_a_full_spool_and_a_file_that_does_not_open(machine, telegra
     broken.write_bytes(broken.read_bytes()[:-1] + b"x")
     machine.start(ready=False)
     eventually(lambda: not spooled(machine))
+    eventually(lambda: b"spool-broken" in machine.get("/readyz")[1])
     told = telegram_here.wait_sent(before + 5, chat_id=ANNA, within=30)[before:]
     assert [next(n for n in range(91, 97) if str(n) in call.text) for call in told] == [91, 92, 94, 95, 96]
     assert broken.with_suffix(".broken").exists() and "does not open" in machine.said()

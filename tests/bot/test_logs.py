@@ -256,7 +256,7 @@ def test_no_canary_comes_out_of_other_peoples_loggers(name, form, output, seen):
 
 
 def test_what_libraries_put_together_is_cut_where_they_begin_to_quote(output):
-    log = logging.getLogger("another.library")
+    log = logging.getLogger("anothers.package")
     log.error("Task exception was never retrieved\nfuture: <Task exception=ValueError('Xaver')>")
     log.error("Executing <Task <Future Xaver> name='T'> took 0.2 seconds")
     log.error("cannot read 'Xaver is ill' here")

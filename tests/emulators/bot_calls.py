@@ -1,8 +1,11 @@
 """What a bot asked of Telegram, in one form for all the emulators of it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from tests.emulators.threads import wait_for
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,13 @@ def bot_call(method: str, params: dict[str, Any], result: Any = None, **more: An
 def chosen(calls: list[BotCall], chat_id: int | None, method: str | None) -> list[BotCall]:
     """The calls that went through, of a chat and a method where they are given."""
     return [one for one in calls if one.ok and chat_id in (None, one.chat_id) and method in (None, one.method)]
+
+
+def wait_for_calls(asked: Callable[[], list[BotCall]], count: int, what: str, within: float) -> list[BotCall]:
+    """What `asked` finds, as soon as there are `count`."""
+
+    def enough() -> list[BotCall] | None:
+        found = asked()
+        return found if len(found) >= count else None
+
+    return wait_for(enough, within, f"{count} {what}")

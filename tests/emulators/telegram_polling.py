@@ -13,10 +13,9 @@ from typing import Any
 
 import httpx
 
-from tests.emulators.bot_calls import BotCall, bot_call, chosen
+from tests.emulators.bot_calls import BotCall, bot_call, chosen, wait_for_calls
 from tests.emulators.install import node, node_folder
 from tests.emulators.running import Running, answers_http, running
-from tests.emulators.threads import wait_for
 
 TOKEN = "123456789:AAtest-token-of-the-emulator_00000000"  # noqa: S105 - of the emulator
 BOT_ID = 123456789
@@ -116,12 +115,8 @@ class TelegramPolling:
         self, count: int = 1, chat_id: int | None = None, method: str | None = "sendMessage", within: float = 10.0
     ) -> list[BotCall]:
         """The same, as soon as there are `count`."""
-
-        def enough() -> list[BotCall] | None:
-            found = self.sent(chat_id, method)
-            return found if len(found) >= count else None
-
-        return wait_for(enough, within, f"{count} {method or 'calls'} at Telegram")
+        what = f"{method or 'calls'} at Telegram"
+        return wait_for_calls(lambda: self.sent(chat_id, method), count, what, within)
 
     def photo(self, file_id: str) -> bytes:
         """The bytes of a photo that the bot sent."""

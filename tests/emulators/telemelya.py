@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl
 import httpx
 from aiohttp import ClientError, web
 
-from tests.emulators.bot_calls import BotCall, bot_call, chosen
+from tests.emulators.bot_calls import BotCall, bot_call, chosen, wait_for_calls
 from tests.emulators.faulty_proxy import FaultyProxy
 from tests.emulators.install import moto_python, redis_command, telemelya_python
 from tests.emulators.running import Running, accepts, answers_http, running
-from tests.emulators.threads import served, wait_for
+from tests.emulators.threads import served
 
 TOKEN = "123456789:BBtest-token-of-telemelya_0000000000000"  # noqa: S105 - of the emulator
 KEY = "control"
@@ -125,12 +125,8 @@ class Telemelya:
         self, count: int = 1, chat_id: int | None = None, method: str | None = "sendMessage", within: float = 10.0
     ) -> list[BotCall]:
         """The same, as soon as there are `count`."""
-
-        def enough() -> list[BotCall] | None:
-            found = self.sent(chat_id, method)
-            return found if len(found) >= count else None
-
-        return wait_for(enough, within, f"{count} {method or 'calls'} at telemelya")
+        what = f"{method or 'calls'} at telemelya"
+        return wait_for_calls(lambda: self.sent(chat_id, method), count, what, within)
 
     def photo(self, file_id: str) -> bytes:
         """The bytes of a photo that the bot sent."""

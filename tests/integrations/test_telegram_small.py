@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from data.content import loads
 from data.errors import BadFile, BadInput, Forged
 from data.model.communication import SendState
+from data.text_parts import units
 from integrations.telegram_errors import _File, answers, outcome_of, reopens_at
 from integrations.telegram_link import deep_link
 from integrations.telegram_request import Lost, NotSent, Refused
 from integrations.telegram_secret import check_secret
-from integrations.telegram_text import MOST, parts, sendable, units
+from integrations.telegram_text import MOST, parts, sendable
 from integrations.telegram_waiting import LONGEST, backoff, pause, unless
 
 NOW = datetime(2026, 3, 3, 21, 10, tzinfo=UTC)
