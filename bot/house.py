@@ -21,6 +21,7 @@ from bot.front_desk import FrontDesk
 from bot.known_elsewhere import known_elsewhere
 from bot.long_texts import in_parts
 from bot.named import named
+from bot.stops import is_stopped
 from bot.trace import traced
 from bot.unread import tell_of
 from data.errors import BadFile, BadInput, Conflict, NotFound, Unavailable
@@ -30,7 +31,7 @@ from data.model.conversation import MessageKind, RawMessage
 from data.model.event import DueFired, PersonChanged, ReadingsArrived, ReceiptArrived
 from data.model.inbound import Inbound
 from data.model.observation import Observation
-from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Purpose, Role
+from data.model.people import ChannelKind, ContactState, Person, Purpose, Role
 from data.model.plan import Activity
 from data.ports import Channel, Claim, Clock, Parser, Record, Spoilt
 from nlu.safety import screen
@@ -78,16 +79,11 @@ class House:
         self.commit(person.id, event_id, "enrol", "clinic", now, lambda c, t: enrol(c, event, self.kit, t, now))
 
     def _heeding_stop(self, person: Person) -> Person:
-        """STOP belongs to the number: whoever is enrolled with it later is not written to there either."""
-        contacts = tuple(replace(c, state=ContactState.STOPPED) if self._is_stopped(c) else c for c in person.contacts)
-        return replace(person, contacts=contacts)
-
-    def _is_stopped(self, contact: ContactPoint) -> bool:
-        held = (c for p in self.record.holders(contact.system, contact.value) for c in p.contacts)
-        return any(
-            c.state is ContactState.STOPPED and (c.system, c.value.strip()) == (contact.system, contact.value.strip())
-            for c in held
+        contacts = (
+            replace(c, state=ContactState.STOPPED) if is_stopped(self.record, c.system, c.value) else c
+            for c in person.contacts
         )
+        return replace(person, contacts=tuple(contacts))
 
     def hear(self, channel: ChannelKind, address: str, text: str, provider_message_id: str) -> bool:
         """Keep the words of somebody for ever; False when the provider sent them before. See `take_in`."""

@@ -16,6 +16,7 @@ from bot.house import House
 from bot.roster_file import Line, Problem
 from bot.roster_match import Directory, clashes
 from bot.roster_merge import EVENT, Change, Known, Merged, Paper, known, merge
+from bot.stops import is_stopped
 from bot.trace import traced
 from data.errors import BadInput, NotFound
 from data.model.chart import Changes, Chart
@@ -153,13 +154,7 @@ def _event(merged: Merged, event_id: str) -> PersonChanged:
 
 
 def _stopped(record: Record) -> Callable[[ContactPoint], bool]:
-    def stopped(point: ContactPoint) -> bool:
-        held = (c for p in record.holders(point.system, point.value) for c in p.contacts)
-        return any(
-            c.state is ContactState.STOPPED and (c.system, c.value.strip()) == (point.system, point.value) for c in held
-        )
-
-    return stopped
+    return lambda point: is_stopped(record, point.system, point.value)
 
 
 def apply(proposal: Proposal, house: House, who: Person, paper: Paper) -> Iterator[Step]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.cli.actions import add_action
 from bot.settings import Settings
+from bot.stops import is_stopped
 from data.errors import BadInput, NotFound
 from data.model.people import ChannelKind, ContactPoint, ContactState, Person, Role
 
@@ -192,9 +193,8 @@ def _contact(text: str, record: "Record") -> ContactPoint:
     if kind not in set(ChannelKind) or not form.fullmatch(value):
         raise BadInput(f"not an address; write for example sms:+15550001 or telegram:12345 ({', '.join(ChannelKind)})")
     system = ChannelKind(kind)
-    held = (c for p in record.holders(system, value) for c in p.contacts if (c.system, c.value) == (system, value))
-    stopped = any(c.state is ContactState.STOPPED for c in held)
-    return ContactPoint(system=system, value=value, state=ContactState.STOPPED if stopped else ContactState.ACTIVE)
+    state = ContactState.STOPPED if is_stopped(record, system, value) else ContactState.ACTIVE
+    return ContactPoint(system=system, value=value, state=state)
 
 
 def _with_contact(person: Person, point: ContactPoint) -> Person:
