@@ -33,8 +33,9 @@ def clinic(tmp_path_factory, telegram_here, twilio_here) -> Iterator[SimpleNames
 
 
 def tell_nothing(text: str) -> None:
-    found = [word for word in TELLTALES if word in text]
-    assert not found, [line for line in text.splitlines() if any(word in line for word in found)][:5]
+    """Fail where a name, address, secret or word shows; digits within a measured number (0.0010018 s) are none."""
+    telling = re.compile("|".join(rf"(?<![\d.]){re.escape(word)}(?!\d)" for word in TELLTALES))
+    assert not telling.search(text), [line for line in text.splitlines() if telling.search(line)][:5]
 
 
 def families(machine: Served) -> dict[str, float]:
