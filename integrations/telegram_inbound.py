@@ -1,8 +1,6 @@
 """From the bytes of one Telegram update to our words, by plain dictionaries: typed objects cost forty times as much."""
 
 import json
-import logging
-from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
@@ -11,8 +9,6 @@ from data.errors import BadInput
 from data.model.conversation import MessageKind
 from data.model.inbound import Inbound
 from data.model.people import ChannelKind
-
-log = logging.getLogger("phms.telegram")
 
 # What we ask Telegram for; whatever else comes is answered 200 and nothing more.
 ASKED_FOR = ("message", "edited_message", "callback_query", "my_chat_member")
@@ -86,20 +82,6 @@ def read_update(body: bytes, bot_id: int) -> Inbound | None:
         kind=found.kind,
         ref=found.ref,
     )
-
-
-def read_batch(bodies: Sequence[bytes], bot_id: int) -> list[Inbound]:
-    """What is to be kept of the updates of one poll, in order; one that cannot be read holds up no other."""
-    found = []
-    for body in bodies:
-        try:
-            inbound = read_update(body, bot_id)
-        except BadInput as problem:
-            log.error("an update of Telegram was left out: %s", problem)
-            continue
-        if inbound is not None:
-            found.append(inbound)
-    return found
 
 
 def _message(message: _Json) -> _Found | None:

@@ -96,6 +96,9 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the library has no t
             raise NotSent("no-connection") from None
         except TimeoutError:
             raise Unclear("timeout") from None
+        except RuntimeError:
+            # The session is closed already: nothing can have gone.
+            raise NotSent("stopping") from None
         except (aiohttp.ClientError, OSError, ValueError):
             # The texts of these quote addresses.
             raise Unclear("connection-lost") from None

@@ -9,7 +9,7 @@ from data.model.conversation import MessageKind
 from data.model.inbound import Inbound, Report
 from data.model.people import ChannelKind
 from integrations.twilio_faults import word_of
-from integrations.twilio_signature import OF_WHATSAPP
+from integrations.twilio_signature import OF_WHATSAPP, is_new
 
 # What is answered to a message: nothing, for our answer goes by the REST API when it is thought over.
 # https://www.twilio.com/docs/messaging/twiml
@@ -19,7 +19,12 @@ SILENCE_TYPE = "text/xml"
 _SID = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
 _WHATSAPP = "whatsapp:"
 # What else Twilio may put between `Body` and `From`; none of it is how a sentence ends.
-_OTHERS = frozenset({"ChannelInstallSid", "ChannelPrefix", "ChannelToAddress", "ErrorCode", "EventType", "Forwarded"})
+_OTHERS = frozenset(
+    "ChannelInstallSid ChannelPrefix ChannelToAddress ErrorCode EventType ExternalUserId Forwarded".split()
+).union(("FrequentlyForwarded",))
+# A WhatsApp user with a username shows no number but an id: two letters of a country, then letters and digits.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids/
+_USER_ID = re.compile(r"[A-Z]{2}(?:\.ENT)?\.[A-Za-z0-9]{1,128}", re.ASCII)
 # E.164: https://www.twilio.com/docs/glossary/what-e164
 _NUMBER = re.compile(r"\+[1-9]\d{4,14}", re.ASCII)
 _OURS = re.compile(r"(?:whatsapp:)?(?:\+[1-9]\d{4,14}|\d{3,8})", re.ASCII)
@@ -55,14 +60,14 @@ def read_message(form: Mapping[str, str]) -> Inbound | None:
         raise BadInput("NumMedia is no number")
     channel = ChannelKind.WHATSAPP if sender.startswith(_WHATSAPP) else ChannelKind.SMS
     address = sender.removeprefix(_WHATSAPP) if channel is ChannelKind.WHATSAPP else sender
-    if not _NUMBER.fullmatch(address):
+    if not (_NUMBER.fullmatch(address) or (channel is ChannelKind.WHATSAPP and _USER_ID.fullmatch(address))):
         if channel is ChannelKind.SMS and _NOT_A_PHONE.fullmatch(address):
             return None
         raise BadInput("From is no address")
     return Inbound(
         channel=channel,
         address=address,
-        text=form.get("ButtonPayload") or text,
+        text=(form.get("ButtonPayload") if channel is ChannelKind.WHATSAPP else "") or text,
         provider_message_id=sid,
         kind=_kind(form, int(media), text),
     )
@@ -72,11 +77,12 @@ def _words(form: Mapping[str, str]) -> str:
     """The text, with whatever stands right behind it that Twilio is not known to send.
 
     The signature fits too when the end of a text was cut off into a parameter of its own (see `twilio_signature`):
-    "I cannot Breathe" as `Body` "I cannot " and `Breathe` "". Put back, the words are what was signed.
+    "I cannot Breathe" as `Body` "I cannot " and `Breathe` "". Put back, the words are what was signed. What has
+    the form of a new parameter of Twilio's is left out: put behind every text, it would make another of each.
     """
     text, whatsapp = _needed(form, "Body", blank=True), form.get("From", "").startswith(_WHATSAPP)
     known = OF_WHATSAPP | _OTHERS if whatsapp else _OTHERS
-    behind = sorted(name for name in form if "Body" < name < "From" and name not in known)
+    behind = sorted(name for name in form if "Body" < name < "From" and name not in known and not is_new(name))
     return text + "".join(name + form[name] for name in behind)
 
 

@@ -29,6 +29,8 @@ _SWALLOWED = re.compile(rf"{_MESSAGE_ID.pattern}|ChannelMetadata\{{|ApiVersion\d
 OF_WHATSAPP = frozenset({"ButtonPayload", "ButtonText", "ChannelMetadata", "ChannelStatusMessage", "ErrorMessage"})
 # And before `Body`, where a piece of one's own text could be hidden.
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# How Twilio names what it adds, such as `ExternalUserId`, and how nobody writes.
+_NEW = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z0-9]+)+")
 _MOST_PARAMETERS = 200
 
 _LENGTHS = {HMAC_SHA1: 28, HMAC_SHA256: 44}
@@ -57,6 +59,15 @@ def verify(
         raise BadInput("a parameter came twice")
     _refuse_other_cuts(parameters)
     return parameters
+
+
+def is_new(name: str) -> bool:
+    """Whether a name that is not known can be that of a parameter which Twilio has added meanwhile.
+
+    >>> is_new("ExternalUserId"), is_new("Breathe"), is_new("ButtonText")
+    (True, False, False)
+    """
+    return name not in OF_WHATSAPP and _NEW.fullmatch(name) is not None
 
 
 def _form(body: bytes) -> MultiDict[str]:
@@ -114,7 +125,7 @@ def _refuse_other_cuts(parameters: Mapping[str, str]) -> None:
             hides = not _VERSION.fullmatch(value) if name == "ApiVersion" else "ApiVersion" in letters
             if hides or "Body".startswith(name):
                 raise BadInput("a parameter that may hide a part of a text")
-        elif name < "From" and name not in OF_WHATSAPP and any(map(str.isspace, value)):
+        elif name < "From" and not (name in OF_WHATSAPP or is_new(name)) and any(map(str.isspace, value)):
             raise BadInput("a parameter that may be part of a text")
     sid = parameters.get("MessageSid")
     if any(parameters.get(copy, sid) != sid for copy in ("SmsSid", "SmsMessageSid")):

@@ -153,7 +153,8 @@ class TwilioChannel:
         if account.sender and (not account.service or self.kind is ChannelKind.WHATSAPP):
             wanted["from_"] = self._address(account.sender)
         if self.kind is ChannelKind.SMS:
-            wanted["smart_encoded"] = True
+            # Twilio would write 1/2 for the sign of a half, and so 11/2 tablets for one and a half.
+            wanted["smart_encoded"] = False
         return wanted
 
     def _address(self, number: str) -> str:

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from threading import Event, Lock
 
-from bot.core.patience import is_urgent
+from bot.core.patience import OUR_FAULT, is_urgent
 from bot.serve.breaker import Breaker
 from bot.serve.pacing import Pace, Pacer
 from data.model.communication import Category, Communication, SendState
@@ -15,8 +15,6 @@ log = logging.getLogger("phms.delivery")
 
 # A wait that short is waited out by the sender; a longer one is put down, so that the sender does something else.
 _SHORT = timedelta(milliseconds=250)
-# Our account or token is wrong, says the provider.
-_CREDENTIALS = ("account", "auth")
 # Words of an outcome that say nothing about the provider's health.
 _NOT_ILL = ("busy", "")
 
@@ -68,7 +66,7 @@ class GuardedChannel:
 
     def _mind_credentials(self, outcome: Outcome) -> None:
         """Loud, for until somebody mends it nobody hears anything by this provider."""
-        refuses = outcome.error in _CREDENTIALS
+        refuses = outcome.error in OUR_FAULT
         if refuses and not self._refuses_us:
             log.error("provider %s does not take our credentials; see to its settings (phms settings)", self.name)
         if refuses or outcome.provider_id:

@@ -11,7 +11,7 @@ from bot.house import House
 from data.errors import PhmsError
 from data.model.people import ChannelKind, ContactState, Person, Role
 from integrations.telegram_menu import Commands, TelegramMenu
-from integrations.telegram_request import TelegramBot
+from integrations.telegram_request import Refused, TelegramBot
 from integrations.telegram_waiting import backoff, pause, unless
 
 log = logging.getLogger("phms.telegram")
@@ -54,7 +54,17 @@ async def _once(bot: TelegramBot, menu: TelegramMenu, house: House) -> None:
     staff = await asyncio.to_thread(house.record.staff)
     for person in staff:
         for chat in _chats(person):
-            await menu.show(_commands(house, _STAFF.get(person.role, ("help",)), person.language), chat=chat)
+            await _show_in(menu, chat, _commands(house, _STAFF.get(person.role, ("help",)), person.language))
+
+
+async def _show_in(menu: TelegramMenu, chat: str, commands: Commands) -> None:
+    """A chat that was never begun with the bot, or was left, gets its menu when it is; the others theirs now."""
+    try:
+        await menu.show(commands, chat=chat)
+    except Refused as problem:
+        if problem.status not in (400, 403):
+            raise
+        log.info("a chat has no menu yet: Telegram does not know it")
 
 
 def _commands(house: House, names: tuple[str, ...], language: str) -> Commands:

@@ -20,6 +20,7 @@ from bot.serve.telegram_door import TelegramDoor
 from bot.serve.tokens import Tokens
 from bot.serve.twilio_door import STATUS_PATH, WHICH, Account, TwilioDoor
 from bot.settings import Settings
+from data.errors import BadFile
 from data.model.communication import Communication
 from data.model.people import ChannelKind
 from data.ports import Channel, Record
@@ -27,6 +28,7 @@ from integrations.console_channel import ConsoleChannel
 from integrations.telegram_bot import TelegramChannel
 from integrations.telegram_polling import poll
 from integrations.telegram_request import TelegramBot
+from integrations.telegram_waiting import pause
 from integrations.telegram_webhook import set_webhook
 from integrations.twilio_http import Http
 from integrations.twilio_sms import API, TwilioChannel
@@ -112,9 +114,17 @@ class Providers:
         if self._bot is None or self._door is None:
             return []
         state = {"telegram": "starting"}
-        readiness.watch("telegram-silent", lambda: state["telegram"] not in ("polling", "webhook", "starting"))
         listening = self._have_sent if self._webhook else self._poll
-        return [asyncio.create_task(listening(self._bot, self._door, done, lambda word: state.update(telegram=word)))]
+        task = asyncio.create_task(listening(self._bot, self._door, done, lambda word: state.update(telegram=word)))
+
+        def silent() -> bool:
+            """A webhook once set needs nobody any more; whoever asks for updates must go on."""
+            if task.done() and not done.is_set():
+                return state["telegram"] != "webhook"
+            return state["telegram"] not in ("polling", "webhook", "starting")
+
+        readiness.watch("telegram-silent", silent)
+        return [task]
 
     def introduce(self, house: House, done: asyncio.Event) -> list[asyncio.Task[None]]:
         """Learn the bot's name, which whoever gives out links needs, and show its menus."""
@@ -124,7 +134,16 @@ class Providers:
         self, bot: TelegramBot, door: TelegramDoor, done: asyncio.Event, tell: Callable[[str], None]
     ) -> None:
         settings = self._settings
-        await set_webhook(bot, settings.public, settings.telegram_webhook_secret, done, rng=Random(), tell=tell)  # noqa: S311
+        while not done.is_set():
+            try:
+                await set_webhook(bot, settings.public, settings.telegram_webhook_secret, done, rng=Random(), tell=tell)  # noqa: S311
+            except BadFile as problem:
+                # It may be that our name cannot be looked up at this moment; until it is taken, nothing comes in.
+                log.error("%s", problem)
+                tell("refused")
+                await pause(done, _PATIENCE)
+            else:
+                return
 
     async def _poll(
         self, bot: TelegramBot, door: TelegramDoor, done: asyncio.Event, tell: Callable[[str], None]

@@ -48,10 +48,10 @@ class TelegramDoor:
     async def _take_polled(self, body: bytes) -> None:
         try:
             await self.take(body)
-        except BadInput:
+        except BadInput as problem:
             # It would come again for ever, and hold up all behind it.
             self._metrics.refused("telegram", "bad input")
-            log.error("an update that cannot be read was let pass")
+            log.error("an update that cannot be read was let pass: %s", problem)
 
     async def take(self, body: bytes) -> None:
         """Keep one update; one of a kind that says nothing to us is let pass. Raises `BadInput`, `Unavailable`."""

@@ -15,6 +15,7 @@ from data.model.conversation import MessageKind
 from data.model.inbound import Inbound
 from integrations.twilio_inbound import SILENCE, SILENCE_TYPE, opt_out, read_message, read_status
 from integrations.twilio_signature import verify
+from nlu.safety import screen
 
 # Where Twilio tells of our messages, and what tells us of which.
 _CARRIED_OUT = {"stop": MessageKind.STOPPED, "start": MessageKind.STARTED, "help": MessageKind.HELPED}
@@ -44,7 +45,7 @@ class TwilioDoor:
         form, _ = self._verified(path_qs, body, signature)
         inbound = read_message(form)
         if inbound is not None:
-            inbound = _heeding(inbound, opt_out(form))
+            inbound = _heeding(_not_hidden(inbound, form["Body"]), opt_out(form))
             self._metrics.received(f"twilio {inbound.channel}", new=await self._inbox.take(inbound))
         return _silence()
 
@@ -72,6 +73,12 @@ class TwilioDoor:
             except Forged:
                 continue
         raise Forged("signed by none of our accounts")
+
+
+def _not_hidden(inbound: Inbound, body: str) -> Inbound:
+    """Whatever was put back behind a text, an emergency in the text itself stays one."""
+    hidden = inbound.text != body and screen(body) and not screen(inbound.text)
+    return replace(inbound, text=body) if hidden else inbound
 
 
 def _heeding(inbound: Inbound, told: str) -> Inbound:

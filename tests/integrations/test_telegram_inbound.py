@@ -12,7 +12,7 @@ from data.errors import BadInput
 from data.model.conversation import MessageKind
 from data.model.inbound import Inbound
 from data.model.people import ChannelKind
-from integrations.telegram_inbound import _NOTES, ASKED_FOR, read_batch, read_update
+from integrations.telegram_inbound import _NOTES, ASKED_FOR, read_update
 from tests.integrations.telegram_updates import BOT_ID, GROUP, KINDS, PRIVATE, body, message, update
 
 
@@ -192,11 +192,3 @@ def test_every_text_passes_whole(text: str):
     assert found is not None
     assert found.text == text
     assert found.kind is (MessageKind.TEXT if text else MessageKind.FILE)
-
-
-def test_one_bad_update_of_a_batch_holds_up_no_other(caplog: pytest.LogCaptureFixture):
-    good = [body(update(n, message=message(f"words {n}"))) for n in (1, 2)]
-    found = read_batch([good[0], b'{"update_id":"secret words"}', body(update(3, poll={})), good[1]], BOT_ID)
-    assert [inbound.text for inbound in found] == ["words 1", "words 2"]
-    assert "secret" not in caplog.text
-    assert "update_id" in caplog.text

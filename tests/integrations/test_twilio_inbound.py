@@ -237,3 +237,32 @@ def test_a_text_whose_end_was_cut_off_into_a_parameter_is_read_whole(
     """The signature fits both, so both must mean the same: an emergency that was cut would be no emergency."""
     read = read_message(FORM | {"Body": body} | more)
     assert read is not None and read.text == whole
+
+
+@pytest.mark.parametrize("text", ["my chest hurts", "STOP", ""])
+def test_what_twilio_adds_to_a_form_is_no_part_of_the_text(text: str) -> None:
+    """Parameters of WhatsApp, and one that nobody knows yet."""
+    more = {"ExternalUserId": "EE.1502576394655843", "FrequentlyForwarded": "false", "CarrierTierName": "gold one"}
+    read = read_message(FORM | {"Body": text} | more)
+    assert read is not None and read.text == text
+
+
+@pytest.mark.parametrize("user", ["EE.1502576394655843", "US.ENT.11815799212886844830", "GB.a1B2"])
+def test_a_whatsapp_user_without_a_number(user: str) -> None:
+    read = read_message(FORM | {"Body": "my chest hurts", "From": f"whatsapp:{user}", "ExternalUserId": user})
+    assert read is not None
+    assert (read.channel, read.address, read.text) == (ChannelKind.WHATSAPP, user, "my chest hurts")
+
+
+@pytest.mark.parametrize("user", ["EE", "EE.", "ee.1", "E.1", "EE.1.2", "EE.x y", "EE." + "1" * 129])
+def test_what_is_no_user_of_whatsapp_is_no_address(user: str) -> None:
+    with pytest.raises(BadInput):
+        read_message(FORM | {"From": f"whatsapp:{user}"})
+
+
+def test_only_whatsapp_has_buttons() -> None:
+    """Of an SMS it is a piece of the text, cut off: what the text says stays said."""
+    read = read_message(FORM | {"Body": "chest pain, do not ", "ButtonPayload": "STOP"})
+    assert read is not None and read.text == "chest pain, do not ButtonPayloadSTOP"
+    pressed = read_message(FORM | {"Body": "Yes", "From": "whatsapp:+15551230000", "ButtonPayload": "ok"})
+    assert pressed is not None and pressed.text == "ok"

@@ -98,8 +98,10 @@ def test_words_that_look_like_parameters_are_still_words(before: str, after: str
 
 
 def test_a_parameter_that_nobody_knew_is_no_fault() -> None:
-    new = SMS | {"CarrierTier": "2", "ZonedAt": "2027-01-01 10:00", "x-new": ""}
+    new = SMS | {"CarrierTier": "gold two", "ZonedAt": "2027-01-01 10:00", "x-new": ""}
     assert checked(list(new.items())) == new
+    read = read_message(new)
+    assert read is not None and read.text == SMS["Body"]
 
 
 @pytest.mark.parametrize("port", ["https://clinic.example:443/twilio/sms", "https://clinic.example/twilio/sms"])

@@ -110,7 +110,7 @@ def test_a_message_is_accepted_with_its_id_and_all_that_was_asked(peer: Twilio, 
         "Body": '"Fine" - thanks...',
         "StatusCallback": CALLBACK,
         "ValidityPeriod": "1800",
-        "SmartEncoded": "true",
+        "SmartEncoded": "false",
         "ShortenUrls": "false",
     }
     assert peer.requests[-1].path == f"/2010-04-01/Accounts/{FIRST.sid}/Messages.json"
