@@ -21,6 +21,7 @@ from bot.known_elsewhere import recognize
 from bot.linking import Linking
 from bot.shared_desk import SharedDesk
 from bot.staff_desk import StaffDesk
+from bot.stops import is_stopped
 from bot.strangers import stranger_id
 from bot.unread import answer_unread
 from data.errors import BadFile, Conflict, NotFound, Unavailable
@@ -92,15 +93,15 @@ class FrontDesk:
     def _heeding_commands(self, message: RawMessage, now: datetime) -> RawMessage:
         """Where no carrier does it, /stop is STOP, and /start START: a chat that was stopped has a button for it.
 
-        A code behind /start counts as well.
+        A code behind /start counts as well; an emergency behind it counts instead.
         """
         word = command_word(message.text) if message.kind is MessageKind.TEXT else None
-        if message.channel.answers_stop or word not in ("stop", "start"):
+        if message.channel.answers_stop or word not in ("stop", "start") or screen(message.text):
             return message
         said = replace(message, text=word.upper())
         if word == "stop":
             return said
-        if not self._is_stopped(message):
+        if not is_stopped(self._house.record, message.channel, message.address):
             return message
         if read_code(message.text) is None:
             return said
@@ -110,16 +111,15 @@ class FrontDesk:
     def _says_how_back(self, message: RawMessage, now: datetime) -> bool:
         """Whether it was HELP from a chat that was stopped, which no carrier answers."""
         asks = "help" in (command_word(message.text), carrier_word(message.text))
-        if message.channel.answers_stop or not asks or not self._is_stopped(message):
+        if (
+            message.channel.answers_stop
+            or not asks
+            or not is_stopped(self._house.record, message.channel, message.address)
+        ):
             return False
         person, kit = self.sender(message), self._house.kit
         self.commit(person.id, message, now, lambda c, t: asked_for_help(c, message, kit, t, now))
         return True
-
-    def _is_stopped(self, message: RawMessage) -> bool:
-        holders = self._house.record.holders(message.channel, message.address)
-        held = (contact_at(person, message.channel, message.address) for person in holders)
-        return any(contact is not None and contact.state is ContactState.STOPPED for contact in held)
 
     def answer_plainly(self, message: RawMessage, *, last_try: bool) -> bool:
         """The simplest answer that can work; False when not even that did and the message must stay."""

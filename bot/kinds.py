@@ -124,6 +124,9 @@ class Kinds:
     def _press(self, message: RawMessage, now: datetime) -> None:
         """As if its words had been written by whoever it was shown to."""
         record = self._house.record
+        if any(record.committed(p.id, message.id) for p in record.holders(message.channel, message.address)):
+            # Answered before a crash; the question that it answered is over now.
+            return
         press = pressed(record, record.secret("buttons"), message, now)
         if press is None:
             person, kit = self._desk.sender(message), self._house.kit
@@ -154,7 +157,7 @@ class Kinds:
         people = writers(self._house.record.holders(message.channel, message.address))
         owner = next((p for p in people if self._has_readings(p, earlier)), None)
         if owner is None:
-            return self._is_no_news(message, person, earlier, now)
+            return self._is_no_news(message, person, people, earlier, now)
         return self._put_right(message, owner, people, earlier, now)
 
     def _earlier(self, message: RawMessage) -> tuple[RawMessage, ...]:
@@ -170,7 +173,17 @@ class Kinds:
     def _has_readings(self, person: Person, earlier: tuple[RawMessage, ...]) -> bool:
         return bool(readings_of(self._house.record.chart(person.id), earlier))
 
-    def _is_no_news(self, message: RawMessage, person: Person, earlier: tuple[RawMessage, ...], now: datetime) -> bool:
+    def _is_no_news(
+        self,
+        message: RawMessage,
+        person: Person,
+        people: tuple[Person, ...],
+        earlier: tuple[RawMessage, ...],
+        now: datetime,
+    ) -> bool:
+        """Whether an edit says what was said before; on a shared phone it may say whose words they are now."""
+        if _whose(message, people) != _whose(earlier[-1], people):
+            return False
         parse, before = (self._desk.parse(m.text, person.language) for m in (message, earlier[-1]))
         if not says_the_same(parse, before) or parse.intent == "unavailable":
             return False
@@ -210,3 +223,9 @@ class Kinds:
     def _before(self, earlier: RawMessage, owner: Person, people: tuple[Person, ...]) -> Parse:
         first = said_first(earlier.text, people)
         return self._desk.parse(first[1] if first else earlier.text, owner.language)
+
+
+def _whose(message: RawMessage, people: tuple[Person, ...]) -> str:
+    """Whom of several on one phone a message names; "" for nobody, or where one person alone writes."""
+    first = said_first(message.text, people) if len(people) > 1 else None
+    return first[0].id if first else ""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bot.core.heard import contact_at, lapsed
 from bot.core.invite import (
     MOST_WRONG,
+    anothers_address,
     code_refused,
-    colleagues_address,
     confirm,
     open_invite,
     redeem,
@@ -62,9 +62,9 @@ class Linking:
         found = _invited(record, said, now) if wrong < MOST_WRONG else None
         if found is None and said.bare and known:
             return False
-        if found is not None and (colleague := _colleague_there(holders, found, message)):
-            kit, whose = self._house.kit, colleague
-            self._desk.commit(found.id, message, now, lambda c, t: colleagues_address(c, message, whose, kit, t, now))
+        if found is not None and (other := _anothers(holders, found, message)):
+            kit, whose = self._house.kit, other
+            self._desk.commit(found.id, message, now, lambda c, t: anothers_address(c, message, whose, kit, t, now))
             return True
         if found is None or not self._redeem(found, message, said, now):
             self._refuse(sender, message, now)
@@ -84,15 +84,18 @@ class Linking:
         self._desk.commit(sender.id, message, now, lambda c, t: code_refused(c, message, kit, t, now))
 
 
-def _colleague_there(holders: tuple[Person, ...], invited: Person, message: RawMessage) -> Person | None:
-    """Which colleague is reached at the address that a patient's code came from."""
-    if invited.role not in (Role.PATIENT, Role.PROXY):
-        return None
+def _anothers(holders: tuple[Person, ...], invited: Person, message: RawMessage) -> Person | None:
+    """Who is reached at the address that a code came from, where nobody could tell any more who writes.
+
+    For a patient's code that is a colleague, for a colleague's anybody: patients alone may share a phone.
+    """
+    patients = (Role.PATIENT, Role.PROXY)
+    apart = (Role.STRANGER, *patients) if invited.role in patients else (Role.STRANGER,)
     gone = (ContactState.UNVERIFIED, ContactState.DEAD)
     for person in holders:
         contact = contact_at(person, message.channel, message.address)
-        works_here = person.active and person.role not in (Role.PATIENT, Role.PROXY, Role.STRANGER)
-        if works_here and contact is not None and contact.state not in gone:
+        in_use = person.active and contact is not None and contact.state not in gone
+        if in_use and person.id != invited.id and person.role not in apart:
             return person
     return None
 

@@ -152,7 +152,7 @@ def _said(pairs: tuple[tuple[str, object], ...]) -> dict[str, object]:
         if field == "consent" and isinstance(value, dict):
             earlier = said.get("consent")
             value = {**(earlier if isinstance(earlier, dict) else {}), **value}
-        if field == "sms" and value != "none":
+        if field in (ChannelKind.SMS, ChannelKind.WHATSAPP) and value != "none":
             value = _FOR_THE_EYE.sub("", str(value))
         if field == "telegram":
             value = str(value).strip()
@@ -179,7 +179,8 @@ def _mistakes(line: Line, fields: list[str]) -> Iterator[tuple[str, str]]:
         yield from (("id", what) for what in _code_mistakes(line.chosen))
     for contact in line.person.contacts:
         if contact.system in (ChannelKind.SMS, ChannelKind.WHATSAPP) and not _NUMBER.fullmatch(contact.value):
-            yield "sms", f"{contact.value[:30]!r} is no international number; write for example +37255512345"
+            what = f"{contact.value[:30]!r} is no international number; write for example +37255512345"
+            yield contact.system.value, what
         if contact.system is ChannelKind.TELEGRAM and not _CHAT.fullmatch(contact.value):
             yield "telegram", f"{contact.value[:30]!r} is no chat; write its number, or for example @anna"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import count
 
 from bot.roster_file import Line, Problem
-from data.model.people import Person, Role
+from data.model.people import ChannelKind, ContactPoint, Person, Role
 
 _PATIENTS = frozenset((Role.PATIENT, Role.PROXY))
 # A person as they would be, and the line that says so; without one for whom the file does not name.
@@ -97,7 +97,7 @@ def clashes(everyone: list[Holder]) -> tuple[list[Problem], list[str]]:
     addresses: dict[tuple[str, str], list[Holder]] = defaultdict(list)
     for person, line in everyone:
         codes[person.code.casefold()].append((person, line))
-        for system, value in dict.fromkeys((c.system.value, c.value.strip().casefold()) for c in person.contacts):
+        for system, value in dict.fromkeys((_door(c), c.value.strip().casefold()) for c in person.contacts):
             addresses[system, value].append((person, line))
     for holders in codes.values():
         if len(holders) > 1 and (last := holders[-1][1]) is not None:
@@ -105,7 +105,11 @@ def clashes(everyone: list[Holder]) -> tuple[list[Problem], list[str]]:
             problems.append(Problem(last.number, "id", what))
     for (system, _), holders in addresses.items():
         last = holders[-1][1]
-        if len(holders) < 2 or last is None or not any(line and system in line.said for _, line in holders):
+        if (
+            len(holders) < 2
+            or last is None
+            or not any(line and system in map(_phone, line.said) for _, line in holders)
+        ):
             continue
         active = [person for person, _ in holders if person.active]
         if len(active) < 2 or all(person.role in _PATIENTS for person in active):
@@ -115,6 +119,15 @@ def clashes(everyone: list[Holder]) -> tuple[list[Problem], list[str]]:
             what = f"{_where(holders[-2])} has the same {system} address, and nobody could tell who writes"
             problems.append(Problem(last.number, system, f"{what}; give each their own"))
     return problems, warnings
+
+
+def _door(contact: ContactPoint) -> str:
+    return _phone(contact.system.value)
+
+
+def _phone(system: str) -> str:
+    """WhatsApp is at a phone's own number (see `bot.known_elsewhere`)."""
+    return ChannelKind.SMS.value if system == ChannelKind.WHATSAPP else system
 
 
 def _where(holder: Holder) -> str:

@@ -175,24 +175,25 @@ def confirm(chart: Chart, event_id: str, token: str, kit: Kit, team: Team, now: 
     return draft.changes()
 
 
-def colleagues_address(
-    chart: Chart, message: RawMessage, colleague: Person, kit: Kit, team: Team, now: datetime
-) -> Changes:
-    """The changes when a patient's code came from where a colleague is reached: it stays good for the patient. Pure.
+def anothers_address(chart: Chart, message: RawMessage, other: Person, kit: Kit, team: Team, now: datetime) -> Changes:
+    """The changes when a code came from where somebody else is reached: it stays good for whom it is. Pure.
 
-    The patient would get the colleague's messages there, and whoever has the patient's code the colleague's pages.
+    A patient would get a colleague's messages there, whoever has the patient's code the colleague's pages, and of two
+    colleagues nobody could tell who takes a case.
     """
     draft = Draft(chart, kit, team, event_id=message.id, now=now)
-    draft.notes.append(f"a code came from an address of {colleague.id}: not linked")
+    draft.notes.append(f"a code came from an address of {other.id}: not linked")
+    key = "code-colleague" if draft.subject.role in (Role.PATIENT, Role.PROXY) else "code-anothers"
     draft.say(
-        colleague,
-        "code-colleague",
+        other,
+        key,
         Category.REPLY,
         channel=message.channel,
         address=message.address,
-        text=kit.texts.say("code-colleague", colleague.language, patient=draft.subject.code),
+        text=kit.texts.say(key, other.language, patient=draft.subject.code),
     )
-    tell_care_managers(draft, "linked-not", channel=message.channel.value, owner=colleague.name)
+    owner = other.code if other.role in (Role.PATIENT, Role.PROXY) else other.name
+    tell_care_managers(draft, "linked-not", channel=message.channel.value, owner=owner)
     return draft.changes()
 
 

@@ -1,6 +1,7 @@
 """Buttons: a press is its reader's own words, and an id that is forged, foreign, answered or old does nothing."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from bot.buttons import pressed, with_ids
 from data.model.conversation import MessageKind, RawMessage
 from data.model.escalation import EscalationState
+from data.model.inbound import Inbound
 from data.model.people import ChannelKind, Purpose
 from nlu.consent import Verb, read_consent
 from tests.acceptance.crashing import START, people
@@ -144,3 +146,19 @@ def test_pages_name_their_buttons_by_kind_not_by_code():
     comes(built, "my chest hurts")
     row = next(a.communication for c in built.carriers for a in c.accepted if a.communication.buttons)
     assert [(b.label, b.says) for b in row.buttons] == [("OK", "ok"), ("NO", "no"), ("UP", "up")]
+
+
+def test_a_press_that_was_answered_before_a_crash_is_not_called_old():
+    built = clinic(replace(on_telegram(ben()), consents=()))
+    comes(built, "B-22 hello")
+    agree = ids(built, "B-22")["I agree"]
+    comes(built, "A-17 pulse 70")
+    pressed_then = Inbound(
+        channel=TELEGRAM, address="4711", text=agree, kind=MessageKind.BUTTON, provider_message_id="pressed"
+    )
+    built.take_in((pressed_then,))
+    message, _ = built.record.claim_message(built.now(), timedelta(seconds=1))
+    built.front_desk.answer(message)
+    later(built, minutes=1)
+    assert built.record.chart("B-22").person.consents_to(Purpose.MONITORING)
+    assert not any("not count any more" in text for who in ("A-17", "B-22") for text in heard(built, who))

@@ -1,5 +1,6 @@
 """Edits, voice messages, pictures, groups and blocked bots: nothing dangerous is missed, nothing is done twice."""
 
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
@@ -351,3 +352,56 @@ def test_a_vendors_word_that_there_is_data_makes_nobody_and_says_nothing():
     assert built.record.people() == before
     assert built.next_at() is None and not any(c.accepted for c in built.carriers)
     assert built.take_in((notice,)) == (False,)
+
+
+@pytest.mark.parametrize("first", ["/stop", "STOP"])
+@pytest.mark.parametrize("text", ["/start I cannot breathe, chest pain", "/start@clinicbot ich kann nicht atmen"])
+def test_an_emergency_behind_start_is_one(first, text):
+    built = clinic()
+    comes(built, first)
+    comes(built, text)
+    assert built.record.chart("A-17").escalations
+    assert any("A-17" in said for said in heard(built, "nia"))
+
+
+@pytest.mark.parametrize("words", ["bp 120/80", "bp 150/95", "pulse 95", "weight 82 kg"])
+@pytest.mark.parametrize("name", ["B-22: ", "Ben: "])
+def test_an_edit_that_says_who_wrote_is_the_answer_to_that_question(words, name):
+    built, again = clinic(on_telegram(ben())), clinic(on_telegram(ben()))
+    comes(built, words, ref="e1")
+    comes(built, f"{name}{words}", MessageKind.EDIT, ref="e1")
+    comes(again, words)
+    comes(again, f"{name}{words}")
+    noted = {o.code: o.value for o in built.record.chart("B-22").observations}
+    assert noted and noted == {o.code: o.value for o in again.record.chart("B-22").observations}
+    assert built.record.chart("A-17").observations == ()
+
+
+@pytest.mark.parametrize("words", ["pulse 135", "bp 190/125"])
+@pytest.mark.parametrize("dies", range(1, 6))
+def test_a_crash_while_a_reading_moves_to_another_chart_loses_none(words, dies, monkeypatch):
+    built = clinic(on_telegram(ben()))
+    comes(built, f"B-22 {words}", ref="e2")
+    moved = Inbound(
+        channel=TELEGRAM,
+        address="4711",
+        text=f"A-17 {words}",
+        kind=MessageKind.EDIT,
+        ref="e2",
+        provider_message_id="moved",
+    )
+    built.take_in((moved,))
+    commit, count = built.record.commit, iter(range(1, 100))
+
+    def dying(*args):
+        if next(count) == dies:
+            raise KeyboardInterrupt
+        return commit(*args)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(built.record, "commit", dying)
+        built.settle()
+    later(built, minutes=1)
+    values = [{o.code for o in built.record.chart(p).observations} for p in ("A-17", "B-22")]
+    assert values[0] and not values[1]
+    assert len(built.record.chart("A-17").observations) == len(values[0])

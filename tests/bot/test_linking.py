@@ -224,6 +224,24 @@ def test_a_colleagues_address_never_becomes_a_patients_by_a_code(address, channe
     assert (TELEGRAM, "777", ACTIVE) in contacts(built)
 
 
+@pytest.mark.parametrize(("address", "channel"), [("+15550002", SMS), ("+15550001", SMS), ("@mia", TELEGRAM)])
+def test_a_colleagues_code_never_makes_somebody_elses_address_theirs(address, channel):
+    """On a phone of two colleagues nobody could tell who takes a case; on a patient's, a patient would give orders."""
+    built = clinic()
+    code = invited(built, "Dr Lee", "@boss")[1]
+    before = contacts(built, "dr-lee")
+    says(built, f"link {code}", address, channel)
+    assert contacts(built, "dr-lee") == before
+    assert any("their own phone" in t for t in heard(built, built.record.person_at(channel, address).id))
+    says(built, "my chest hurts")
+    later(built, minutes=1)
+    page = built.record.codes_of("nia", built.now() - timedelta(days=1))[-1].code
+    says(built, f"{page} ok", "+15550002")
+    assert "is yours" in heard(built, "nia")[-1]
+    says(built, f"link {code}", "777", TELEGRAM)
+    assert (TELEGRAM, "777", ACTIVE) in contacts(built, "dr-lee")
+
+
 def test_an_address_of_a_colleague_who_has_left_may_become_a_patients():
     there = (ContactPoint(system=TELEGRAM, value="555"),)
     built = clinic(replace(LEE, id="gone", name="Gil", code="gone", active=False, contacts=there))

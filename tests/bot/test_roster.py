@@ -202,6 +202,8 @@ def test_reminders_follow_the_line_and_a_colleagues_stay(clinic):
     [
         ("Zoe  patient  id Z-1  sms +37255550002", 1, "sms", "nia of the record has the same sms address"),
         ("Zoe  nurse  sms +37255550071\nTom  nurse  sms +372 5555 0071", 2, "sms", "line 1 has the same sms address"),
+        # One number at two doors is one phone.
+        ("Zoe  patient  id Z-1  whatsapp +372 55 71 0071\nTom  nurse  sms +37255710071", 2, "sms", "line 1 has the"),
         ("Zoe  patient  id Z-1\nTom  patient  id z-1", 2, "id", "line 1 has the same id"),
         ("Zoe  patient\nZoe  patient", 2, "name", "line 1 has the same name"),
         ("Zoe  nurse\nzoe  doctor", 2, "name", "line 1 has the same name"),

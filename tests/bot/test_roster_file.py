@@ -78,6 +78,7 @@ def test_consent_is_the_usual_one_and_no_more_unless_the_line_says_so(said, give
         ("Anna  patient  sms 5550001", "sms", "is no international number"),
         ("Anna  patient  sms 0037255550001", "sms", "is no international number"),
         ("Anna  patient  sms stopped", "sms", "is no international number"),
+        ("Anna  patient  whatsapp 5550001", "whatsapp", "is no international number"),
         ("Anna  patient  smss +1", "smss", "nearest: sms"),
         ("Anna  patient  telegram anna", "telegram", "is no chat"),
         ("Anna  patient  zone Europe/Talinn", "zone", "zone"),
