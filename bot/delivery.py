@@ -187,8 +187,8 @@ def _through(
         fitting = sorted(fitting, key=lambda carrier: max(_place(carrier, to, row, now), now))
     place = _place(fitting[0], to, row, now)
     if place > now:
-        # A hold: its place in the row, no attempt.
-        return Outcome(SendState.QUEUED, retry_at=place)
+        # A hold: its place in the row, no attempt. What is urgent counts it as a refusal, and takes another channel.
+        return Outcome(SendState.QUEUED, error="busy" if is_urgent(row) else "", retry_at=place)
     outcome = Outcome(SendState.QUEUED)
     for carrier in fitting:
         outcome = _hand_over(carrier, to, row, now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.core.fault import FILTERED, REFUSED_US, TELLING, address_failed, provider_fails
 from bot.core.patience import OUR_FAULT
 from bot.erasure import CLINIC
+from data.errors import BadFile, BadInput, NotFound
 from data.model.communication import SendState
 from data.model.event import ReceiptArrived
 
@@ -26,6 +27,14 @@ def heed(house: "House", subject: str, event: ReceiptArrived, now: datetime) -> 
     """
     if event.state not in _SAID or not event.provider:
         return
+    try:
+        _heed(house, subject, event, now)
+    except (BadFile, NotFound, BadInput) as problem:
+        # A chart that does not open must not keep the message from going another way.
+        log.error("what a receipt tells of an address could not be kept: %s", type(problem).__name__)
+
+
+def _heed(house: "House", subject: str, event: ReceiptArrived, now: datetime) -> None:
     if event.error in OUR_FAULT:
         tell_of_provider(house, event.provider, now)
     if event.error not in TELLING:

@@ -342,7 +342,7 @@ class House:
             except Conflict:
                 continue
             return
-        raise Conflict(f"event {event_id} lost {TRIES} races; try again")
+        raise Conflict(f"event {traced(event_id)} lost {TRIES} races; try again")
 
     def _nobody_left(self, subject: str, kind: str) -> None:
         if kind == "enrol":

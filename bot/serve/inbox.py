@@ -80,7 +80,7 @@ class Inbox:
 
     async def drain(self) -> int:
         """Keep what is in the spool, if the record answers again; how many there were."""
-        if not self._spool.count or self._down():
+        if not (self._spool.count or self._spool.stuck) or self._down():
             return 0
         call = asyncio.get_running_loop().run_in_executor(self._store, self._drained)
         try:

@@ -174,13 +174,12 @@ class _Process:
             except Exception as problem:
                 log.error("the spool could not be emptied: %s", type(problem).__name__)
             self.metrics.spool.set(self.spool.count)
-            await asyncio.to_thread(self._tell_of_broken)
+            if self.spool.broken:
+                await asyncio.to_thread(self._tell_of_broken)
             await asyncio.sleep(1.0)
 
     def _tell_of_broken(self) -> None:
         """The clinic hears, once a day, of what came in and cannot be read: somebody may need an answer."""
-        if not self.spool.broken:
-            return
         try:
             tell_of(self.house, Spoilt(table="spool", owner="spool", row="spool"))
         except Exception as problem:

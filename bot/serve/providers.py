@@ -123,6 +123,7 @@ class Providers:
                 return state["telegram"] != "webhook"
             return state["telegram"] not in ("polling", "webhook", "starting")
 
+        task.add_done_callback(_told)
         readiness.watch("telegram-silent", silent)
         return [task]
 
@@ -228,3 +229,8 @@ def _waits(house: House, address: str) -> bool:
     """Whether the chat's last message is not answered yet."""
     person = house.record.person_at(ChannelKind.TELEGRAM, address)
     return house.record.waiting(person.id if person else f"{ChannelKind.TELEGRAM}:{address}")
+
+
+def _told(listening: "asyncio.Task[None]") -> None:
+    if not listening.cancelled() and (problem := listening.exception()) is not None:
+        log.error("nobody listens to Telegram any more (%s): start again", type(problem).__name__)

@@ -13,6 +13,7 @@ from bot.serve.metrics import Metrics
 from bot.serve.recording import Recording, Sent
 from bot.trace import traced
 from data.errors import Conflict, Unavailable
+from data.model.communication import SendState
 from data.ports import Outcome
 
 log = logging.getLogger("phms.delivery")
@@ -25,6 +26,8 @@ _AT_ONCE = 8
 _BEHIND = LEASE / 3
 # Where nothing wakes us (another process wrote), the outbox is looked at so often.
 _LOOK = 0.2
+# A message that the record failed to tell of is looked at again so soon.
+_SOON = timedelta(seconds=1)
 _Lane = tuple[str, str, bool]
 
 
@@ -75,23 +78,32 @@ class Sending:
         with self._changed:
             bulk, urgent = BULK - self._flying[False], URGENT - self._flying[True]
         claimed = list[Claimed]()
-        with self._house.record.together():
-            # Synced once, before any of them goes: after a power cut none may look as if it had not been tried.
-            while len(claimed) < _AT_ONCE and max(bulk, urgent) > 0:
-                try:
-                    one = claim_next(self._house, LEASE, urgent=bulk <= 0)
-                except (Conflict, Unavailable):
-                    if not claimed:
-                        raise
-                    # What is ours by now goes: it would wait for its lease to lapse otherwise.
-                    break
-                if one is None:
-                    break
-                claimed.append(one)
-                bulk, urgent = bulk - (not is_urgent(one.row)), urgent - is_urgent(one.row)
+        try:
+            with self._house.record.together():
+                # Synced once, before any of them goes: after a power cut none may look as if it had not been tried.
+                self._claim(claimed, bulk, urgent)
+        except (Conflict, Unavailable):
+            # None of them has gone, and all are ours: given back, they need not wait for their leases to lapse.
+            for one in claimed:
+                self._recording.note(Sent(one, put_back(one, self._house.now()), self.wake))
+            raise
         for one in claimed:
             self._begin(one)
         return bool(claimed)
+
+    def _claim(self, claimed: list[Claimed], bulk: int, urgent: int) -> None:
+        while len(claimed) < _AT_ONCE and max(bulk, urgent) > 0:
+            try:
+                one = claim_next(self._house, LEASE, urgent=bulk <= 0)
+            except (Conflict, Unavailable):
+                if not claimed:
+                    raise
+                # What is ours by now goes: it would wait for its lease to lapse otherwise.
+                return
+            if one is None:
+                return
+            claimed.append(one)
+            bulk, urgent = bulk - (not is_urgent(one.row)), urgent - is_urgent(one.row)
 
     def _begin(self, claimed: Claimed) -> None:
         lane = (claimed.row.recipient, str(claimed.row.channel), is_urgent(claimed.row))
@@ -108,6 +120,11 @@ class Sending:
         outcome = None
         try:
             outcome = self._sent(claimed)
+        except (Conflict, Unavailable) as problem:
+            log.warning("message %s could not be looked at: %s", traced(claimed.row.id), type(problem).__name__)
+            if claimed.claim.attempt == 1:
+                # The record failed before it was handed over, which never raises: nothing has gone.
+                outcome = Outcome(SendState.QUEUED, retry_at=self._house.now() + _SOON)
         except Exception as problem:
             # Its lease lapses, and it is tried again.
             log.error("message %s could not be worked: %s", traced(claimed.row.id), type(problem).__name__)

@@ -46,6 +46,8 @@ class Spool:
     def __init__(self, folder: Path, key: bytes) -> None:
         """Raises `Unavailable` when the folder cannot be made or read."""
         self._folder, self._seal, self._lock = folder, AESGCM(key), Lock()
+        # What the disk does not give back now, by name.
+        self._stuck: frozenset[str] = frozenset()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._names = self._there()
@@ -55,13 +57,18 @@ class Spool:
 
     @property
     def count(self) -> int:
-        """How many wait, as far as this process knows."""
-        return len(self._names)
+        """How many wait and can be had, as far as this process knows."""
+        return len(self._names - self._stuck)
+
+    @property
+    def stuck(self) -> int:
+        """How many can be neither read nor removed; no message waits for them."""
+        return len(self._stuck)
 
     @property
     def broken(self) -> int:
-        """How many were put aside, for they do not open or cannot be kept; somebody has to look at them."""
-        return self._broken
+        """How many were put aside or are stuck: they do not open, or cannot be kept; somebody has to look at them."""
+        return self._broken + len(self._stuck)
 
     def put(self, thing: Spooled, at: datetime) -> None:
         """Write it and sync it. Raises `Unavailable` when the disk does not take it: then nobody may say "kept"."""
@@ -98,15 +105,21 @@ class Spool:
             os.close(folder)
 
     def drain(self, keep: Callable[[Spooled], object]) -> int:
-        """Give each to `keep`, oldest first, and remove it; how many. Ends with what `keep` raises."""
-        done = 0
+        """Give each to `keep`, oldest first, and remove it; how many were kept. Ends with what `keep` raises."""
+        done, stuck = 0, set[str]()
         for file in self._files():
-            thing = self._read(file)
-            if thing is not None and self._kept(file, thing, keep):
-                file.unlink(missing_ok=True)
-                done += 1
+            try:
+                thing = self._read(file)
+                if thing is not None and self._kept(file, thing, keep):
+                    done += 1
+                    file.unlink(missing_ok=True)
+            except OSError as problem:
+                # Whatever is wrong with one file, those behind it and all that comes in are kept.
+                stuck.add(_name(file))
+                if _name(file) not in self._stuck:
+                    log.error("a spooled message is stuck (%s): see to the rights of %s", problem.strerror, file.name)
         with self._lock:
-            self._names = self._there()
+            self._names, self._stuck = self._there(), frozenset(stuck)
         return done
 
     def _kept(self, file: Path, thing: Spooled, keep: Callable[[Spooled], object]) -> bool:
@@ -138,10 +151,14 @@ class Spool:
         self._broken += 1
 
     def _there(self) -> set[str]:
-        return {file.stem.partition("-")[2] for file in self._files()}
+        return {_name(file) for file in self._files()}
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.sealed"))
+
+
+def _name(file: Path) -> str:
+    return file.stem.partition("-")[2]
 
 
 def _storable(inbound: Inbound, at: datetime) -> Inbound:

@@ -73,6 +73,7 @@ class Ticking:
         try:
             step()
         except PhmsError as problem:
-            log.warning("%s could not be seen to: %s", what, problem)
+            # Its text may name an event, and an event a patient and what ails them.
+            log.warning("%s could not be seen to: %s", what, type(problem).__name__)
         except Exception as problem:
             log.error("%s could not be seen to: %s", what, type(problem).__name__)

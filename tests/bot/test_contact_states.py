@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.core.heard import SILENCE
+from bot.erasure import CLINIC
 from bot.linking import lapse
-from data.model.communication import SendState
+from data.errors import BadFile
+from data.model.communication import Category, SendState
 from data.model.people import ChannelKind, ContactPoint, ContactState, Role
 from data.ports import Outcome
 from integrations.simulator_channel import SimulatedProvider
@@ -321,3 +323,30 @@ def test_on_whatsapp_no_more_is_shown_than_by_sms():
 
 def test_silence_is_what_carriers_wait_at_most():
     assert timedelta(days=90) == SILENCE
+
+
+def test_a_clinic_that_does_not_open_keeps_no_message_from_going_another_way(monkeypatch):
+    """That a provider filters is written on the clinic's own chart; the patient in danger comes first."""
+    built = house()
+    says(built, "my chest hurts")
+    row = next(c for c in built.record.chart("A-17").communications if c.category is Category.SAFETY)
+    commit = built.record.commit
+
+    def failing(chart, *args):
+        if chart.subject == CLINIC:
+            raise BadFile("does not open")
+        return commit(chart, *args)
+
+    monkeypatch.setattr(built.record, "commit", failing)
+    built.receipt(
+        row.id,
+        SendState.UNDELIVERED,
+        provider=row.provider,
+        provider_id=row.provider_id,
+        event_id="r1",
+        error="filtered",
+    )
+    built.settle()
+    after = next(c for c in built.record.chart("A-17").communications if c.id == row.id)
+    assert (after.state, after.attempts) == (SendState.UNDELIVERED, 2), "by the next provider, of which there is none"
+    assert any("phone" in text for text in heard(built, "mia"))

@@ -269,3 +269,43 @@ def test_two_inboxes_over_one_spool(tmp_path: Path) -> None:
         store.shutdown()
 
     during(tmp_path, test)
+
+
+def test_a_file_of_the_spool_that_cannot_be_read_holds_up_nobody(tmp_path: Path) -> None:
+    async def test(house, inbox, spool) -> None:
+        house.mood = "down"
+        await inbox.take(message(0))
+        house.mood = "well"
+        stuck = tmp_path / "spool" / f"{1:020d}-{'a' * 48}.sealed"
+        stuck.mkdir()
+        assert [await inbox.take(message(n)) for n in (1, 2, 3)] == [True] * 3
+        assert await inbox.drain() == 0
+        assert list(house.kept) == ["M0", "M1", "M2", "M3"]
+        assert (spool.count, spool.stuck, spool.broken) == (0, 1, 1)
+        stuck.rmdir()
+        await inbox.drain()
+        assert spool.broken == 0
+
+    during(tmp_path, test)
+
+
+def test_a_disk_that_cannot_be_written_any_more_refuses_nobody_while_the_record_is_well(
+    tmp_path: Path, monkeypatch
+) -> None:
+    unlink = Path.unlink
+
+    def refused(self: Path, **more: bool) -> None:
+        if self.suffix == ".sealed":
+            raise OSError(30, "Read-only file system")
+        unlink(self, **more)
+
+    async def test(house, inbox, spool) -> None:
+        house.mood = "down"
+        await inbox.take(message(0))
+        house.mood = "well"
+        monkeypatch.setattr(Path, "unlink", refused)
+        monkeypatch.setattr(spool, "_write", lambda file, sealed: refused(file))
+        assert [await inbox.take(message(n)) for n in (1, 2)] == [True] * 2
+        assert list(house.kept) == ["M0", "M1", "M2"] and spool.broken == 1
+
+    during(tmp_path, test)

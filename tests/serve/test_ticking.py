@@ -5,7 +5,7 @@ from threading import Event
 
 from bot.serve.ticking import Ticking
 from bot.settings import read_settings
-from data.errors import Unavailable
+from data.errors import Conflict, Unavailable
 from tests.bot.clinic import house
 from tests.serving.served import eventually
 
@@ -36,10 +36,12 @@ def test_timers_fire_while_the_upkeep_hangs(tmp_path: Path, monkeypatch) -> None
         ticking.stop()
 
 
-def test_a_fault_ends_no_tick(tmp_path: Path, monkeypatch) -> None:
+def test_a_fault_ends_no_tick_and_tells_nothing_of_anybody(tmp_path: Path, monkeypatch, caplog) -> None:
     built, ready = house(), Ready()
     ticking = Ticking(built, read_settings({"PHMS_HOME": str(tmp_path)}), ready, Event(), lambda: None)
-    for problem in (Unavailable("down"), ValueError("my chest hurts")):
+    named = Conflict("event due:A-17/flag/chest-pain lost 20 races")
+    for problem in (Unavailable("down"), named, ValueError("my chest hurts")):
         monkeypatch.setattr(built, "work_due", lambda problem=problem: (_ for _ in ()).throw(problem))
         ticking.tick()
-    assert ready.ticks == 2
+    assert ready.ticks == 3
+    assert "chest" not in caplog.text and "Conflict" in caplog.text
