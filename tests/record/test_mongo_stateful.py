@@ -72,8 +72,10 @@ class MongoHistories(Histories):
         (thing, first), (other, second) = found
         assert thing == other == expected.thing
         assert (first.row_id, first.attempt) == (second.row_id, second.attempt) == (thing.id, expected.attempt)
-        assert second.token > self.tokens.get(second.row_id, 0)
-        self.tokens[second.row_id] = second.token
+        # Each row has tokens of its own there, and of two queues a row of the same id is another row.
+        row = f"{queue} {second.row_id}"
+        assert second.token > self.tokens.get(row, 0)
+        self.tokens[row] = second.token
         if queue != "message":
             return multiple()
         self.given[thing.id, expected.attempt] = first.token, second.token
